@@ -1,0 +1,1 @@
+"""imgpipe: pictures in; thumbnails, metadata and a sentence of description out."""
