@@ -163,7 +163,7 @@ class Busy(ImgpipeError):
 class Unavailable(ImgpipeError):
     """Database or storage is away, or the disk is full."""
 
-    status, code, sentence = 503, "unavailable", "The service cannot store anything right now; try again shortly."
+    status, code, sentence = 503, "unavailable", "The service is not available; try again shortly."
 
 
 class ConfigError(ImgpipeError):
