@@ -1,0 +1,201 @@
+"""Measure the core, file bytes -> small, medium and square as bytes, against the usual ways of doing it.
+
+    python benchmarks/core.py [PHOTO.jpg …]
+
+Every contender does the same batch in turn, round after round, on two threads, so that the ratios hold even
+where the machine is busy; the figures themselves are this machine's. Own photos take the place of the made
+12 MP ones. Needs requirements-bench.txt; what is not installed is left out with a line.
+"""
+
+import importlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from operator import truediv
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+from numpy.typing import NDArray
+from photos import jpeg, photo, png
+from PIL import Image
+
+from imgpipe.imaging.geometry import fit
+from imgpipe.imaging.pipeline import run
+from imgpipe.imaging.probe import probe
+
+THREADS, ROUNDS = 2, 5
+MP12, MP24 = (4000, 3000), (6000, 4000)
+LANCZOS = Image.Resampling.LANCZOS
+
+Contender = Callable[[bytes], object]
+
+
+def usual(data: bytes) -> object:
+    """Do what most code does: decode everything, then ``thumbnail`` a copy for every size."""
+    picture = Image.open(BytesIO(data)).convert("RGB")
+    return _save_all([_shrunk(picture, side) for side in (128, 512, 512)])
+
+
+def resizing(data: bytes) -> object:
+    """Do the other usual thing: decode everything, then a plain LANCZOS ``resize`` for every size."""
+    picture = Image.open(BytesIO(data)).convert("RGB")
+    return _save_all([picture.resize(fit(picture.size, side), LANCZOS) for side in (128, 512, 512)])
+
+
+def vips(data: bytes) -> object:
+    """Let libvips shrink while it loads, and make the others from the medium."""
+    pyvips: Any = importlib.import_module("pyvips")
+    medium = pyvips.Image.thumbnail_buffer(data, 512, height=512, size="down").copy_memory()
+    small = medium.thumbnail_image(128, height=128, size="down")
+    square = medium.gravity("centre", 512, 512)
+    return [output.jpegsave_buffer(Q=85, keep="none") for output in (small, medium, square)]
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["--peak"]:
+        print(_peak_mib(sys.stdin.buffer.read(), CONTENDERS[sys.argv[2]]))
+        return
+    batches = _batches([Path(name).read_bytes() for name in sys.argv[1:]])
+    for title, batch in batches.items():
+        print(f"\n{title}, {len(batch[0]) / 1e6:.1f} MB each, {THREADS} threads")
+        _compare(batch)
+    photos = next(iter(batches.values()))
+    _report_quality(photos)
+    _report_probe(photos[0])
+    _report_memory({title: batch[0] for title, batch in batches.items() if "24 MP" in title})
+
+
+def _batches(own: list[bytes]) -> dict[str, list[bytes]]:
+    pictures = [photo(seed, MP12) for seed in range(6)]
+    large = photo(9, MP24)
+    return {
+        "your photos" if own else "12 MP JPEG": own or [jpeg(picture) for picture in pictures],
+        "12 MP progressive JPEG": [jpeg(picture, progressive=True) for picture in pictures[:2]],
+        "24 MP JPEG": [jpeg(large)] * 4,
+        "24 MP progressive JPEG": [jpeg(large, progressive=True)] * 2,
+        "3 MP PNG": [png(picture.resize((2000, 1500))) for picture in pictures[:2]],
+    }
+
+
+def _compare(batch: list[bytes]) -> None:
+    rates: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    spent_ms: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    with ThreadPoolExecutor(THREADS) as pool:
+        for _ in range(ROUNDS):
+            for name, contender in CONTENDERS.items():
+                rate, cpu_ms = _measure(pool, contender, batch)
+                rates[name].append(rate)
+                spent_ms[name].append(cpu_ms)
+    for name in CONTENDERS:
+        rate, cpu_ms = median(rates[name]), median(spent_ms[name])
+        ratio = median(map(truediv, rates["imgpipe"], rates[name]))
+        print(f"  {name:10}{rate:7.1f} /s{cpu_ms:6.0f} ms CPU   imgpipe is {ratio:5.2f} x")
+
+
+def _measure(pool: ThreadPoolExecutor, contender: Contender, batch: list[bytes]) -> tuple[float, float]:
+    """Return pictures a second, and ms of CPU a picture, all threads together."""
+    began, spent = time.perf_counter(), time.process_time()
+    list(pool.map(contender, batch))
+    return len(batch) / (time.perf_counter() - began), (time.process_time() - spent) * 1000 / len(batch)
+
+
+def _report_quality(batch: list[bytes]) -> None:
+    found = [ssim(_luma(run(data).picture), _luma(_reference(data))) for data in batch]
+    print("\nSSIM of the medium before encoding, against a full LANCZOS:", end=" ")
+    print(f"median {median(found):.4f}, least {min(found):.4f} of {len(found)}")
+
+
+def _report_probe(data: bytes) -> None:
+    times_ms = []
+    for _ in range(50):
+        began = time.perf_counter()
+        probe(data, max_pixels=64_000_000)
+        times_ms.append((time.perf_counter() - began) * 1000)
+    print(f"probe of one: {median(times_ms):.2f} ms")
+
+
+def _report_memory(files: dict[str, bytes]) -> None:
+    print(f"\npeak memory, {THREADS} threads, MiB above the imports (whole process)")
+    for title, data in files.items():
+        for name in CONTENDERS:
+            command = [sys.executable, __file__, "--peak", name]
+            peak = subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True).stdout.decode()
+            print(f"  {title:24}{name:10}{peak.strip():>12}")
+
+
+def _peak_mib(data: bytes, contender: Contender) -> str:
+    before = _high_water_mib()
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(contender, [data] * 3 * THREADS))
+    after = _high_water_mib()
+    return f"{after - before:.0f} ({after:.0f})"
+
+
+def _high_water_mib() -> float:
+    # Linux only. getrusage would not do: a child begins with its parent's peak.
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def _shrunk(picture: Image.Image, side: int) -> Image.Image:
+    copy = picture.copy()
+    copy.thumbnail((side, side), LANCZOS)
+    return copy
+
+
+def _save_all(pictures: list[Image.Image]) -> list[bytes]:
+    *_, last = pictures
+    pictures[-1] = Image.new("RGB", (512, 512))
+    pictures[-1].paste(last, ((512 - last.width) // 2, (512 - last.height) // 2))
+    return [jpeg(picture, quality=85) for picture in pictures]
+
+
+def _reference(data: bytes) -> Image.Image:
+    picture = Image.open(BytesIO(data)).convert("RGB")
+    picture.thumbnail((512, 512), LANCZOS, reducing_gap=None)
+    return picture
+
+
+def _luma(picture: Image.Image) -> NDArray[np.float64]:
+    return np.asarray(picture.convert("L"), np.float64)
+
+
+def ssim(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Compare two grey pictures of one size: mean SSIM over 7 x 7 windows (Wang et al. 2004), 1 is equal."""
+    mean_one, mean_other = _window_mean(one), _window_mean(other)
+    unbiased = 49 / 48
+    var_one = unbiased * (_window_mean(one * one) - mean_one**2)
+    var_other = unbiased * (_window_mean(other * other) - mean_other**2)
+    covariance = unbiased * (_window_mean(one * other) - mean_one * mean_other)
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    likeness = (2 * mean_one * mean_other + c1) * (2 * covariance + c2)
+    return float(np.mean(likeness / ((mean_one**2 + mean_other**2 + c1) * (var_one + var_other + c2))))
+
+
+def _window_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    windows = np.lib.stride_tricks.sliding_window_view(values, (7, 7))
+    return np.asarray(windows.mean(axis=(2, 3)), np.float64)
+
+
+def _contenders() -> dict[str, Contender]:
+    found: dict[str, Contender] = {"imgpipe": run, "thumbnail": usual, "resize": resizing}
+    try:
+        importlib.import_module("pyvips")
+    except (ImportError, OSError):
+        print("pyvips is not installed: left out")
+    else:
+        found["pyvips"] = vips
+    return found
+
+
+CONTENDERS: dict[str, Contender] = _contenders()
+
+if __name__ == "__main__":
+    main()

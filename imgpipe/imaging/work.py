@@ -1,0 +1,38 @@
+"""What travels through the pipeline, and what comes out of it."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from PIL.Image import Image
+
+from imgpipe.imaging.metadata import Metadata
+from imgpipe.imaging.source import Format
+
+Name = Literal["small", "medium", "square"]
+
+
+@dataclass(frozen=True, slots=True)
+class Derivative:
+    """A finished file made from a picture; ``width`` and ``height`` in px."""
+
+    name: Name
+    format: Format
+    width: int
+    height: int
+    data: bytes
+
+
+@dataclass(slots=True)
+class Work:
+    """One picture on its way: steps replace ``picture``, fill ``metadata`` and add ``derivatives``.
+
+    ``timings_ms`` holds the wall time of every step under its name.
+    """
+
+    source: bytes
+    format: Format
+    picture: Image
+    icc_profile: bytes | None = None
+    metadata: Metadata = field(init=False)
+    derivatives: list[Derivative] = field(default_factory=list)
+    timings_ms: dict[str, float] = field(default_factory=dict)
