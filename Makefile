@@ -1,0 +1,37 @@
+# make run    serve on http://127.0.0.1:5000      make check  ruff, mypy
+# make test   every quick test                    make soak   the long ones
+# make bench  the figures of the README
+PYTHON ?= python3
+BIN = .venv/bin
+.PHONY: run test soak bench check
+
+.venv/run: requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+.venv/test: .venv/run requirements-test.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-test.txt
+	touch $@
+
+.venv/bench: .venv/test requirements-bench.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	touch $@
+
+run: .venv/run
+	$(BIN)/python init_db.py
+	exec $(BIN)/gunicorn wsgi:app
+
+test: .venv/test
+	$(BIN)/pytest -m "not soak"
+
+soak: .venv/test
+	$(BIN)/pytest -m soak
+
+bench: .venv/bench
+	for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+check: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy

@@ -1,0 +1,77 @@
+"""Serve with gunicorn: threads for requests, and in every worker the threads that do the work."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from types import FrameType
+from typing import Any
+
+from imgpipe import leaving
+from imgpipe.config import load
+from imgpipe.errors import ConfigError
+
+try:
+    settings = load(os.environ)
+except ConfigError as error:
+    sys.exit(str(error))
+
+bind = f"{settings.host}:{settings.port}"
+worker_class = "gthread"
+workers = settings.web_workers
+threads = settings.web_threads
+# Each worker listens for itself: on one shared socket a single worker takes every kept-alive connection.
+reuse_port = True
+limit_request_line = 8190  # long cursors still reach our own error
+graceful_timeout = 2
+keepalive = 5
+control_socket_disable = True
+max_requests = 0  # a restarted worker drops what it is doing
+
+
+def on_starting(server: Any) -> None:
+    """Stop here when the port is taken (``reuse_port`` would share it in silence) or the schema fails."""
+    for address in server.cfg.address:
+        _refuse_taken(address)
+    if subprocess.run([sys.executable, "init_db.py"], check=False).returncode:
+        sys.exit(1)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Start this worker's threads, after the fork; on SIGTERM give claims back before winding down."""
+    app = worker.wsgi
+    app.extensions["imgpipe"].jobs.start()
+    wind_down = signal.getsignal(signal.SIGTERM)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        leaving.begin_to_stop(app)
+        wind_down(number, frame)  # type: ignore[operator,misc]
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.siginterrupt(signal.SIGTERM, False)
+
+
+def worker_int(worker: Any) -> None:
+    """Ctrl-C reaches the workers too."""
+    if worker.booted:
+        leaving.begin_to_stop(worker.wsgi)
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Leave at once; this hook also runs in the master and after a failed start, which go on."""
+    if worker.booted and worker.pid == os.getpid():
+        leaving.begin_to_stop(worker.wsgi).join(timeout=2)
+        leaving.leave()
+
+
+def _refuse_taken(address: Any) -> None:
+    if not isinstance(address, tuple):
+        return
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address[:2])
+        except OSError as error:
+            sys.exit(f"PORT={address[1]}: expected a free port on {address[0]} ({error.strerror})")

@@ -1,0 +1,31 @@
+"""Speak HTTP: blueprints that parse, call one use case, and shape the answer."""
+
+from flask import Flask
+from flask_smorest import Api
+
+from imgpipe.api import detail, docs, errors, health, listing, requests, stats, thumbnails, upload
+from imgpipe.api.schemas import ErrorSchema
+
+BLUEPRINTS = (upload.blp, listing.blp, detail.blp, thumbnails.blp, stats.blp, health.blp)
+VERSION = "1"
+
+
+class _Api(Api):  # type: ignore[misc]
+    ERROR_SCHEMA = ErrorSchema
+
+
+def init_app(app: Flask) -> None:
+    """Register every blueprint, the one shape of errors, and what happens around each request."""
+    app.config.update(
+        API_TITLE="imgpipe",
+        API_VERSION=VERSION,
+        OPENAPI_VERSION="3.0.3",
+        OPENAPI_URL_PREFIX="/api",
+        OPENAPI_JSON_PATH="openapi.json",
+    )
+    rest = _Api(app)
+    for blueprint in BLUEPRINTS:
+        rest.register_blueprint(blueprint)
+    app.register_blueprint(docs.blp)
+    errors.init_app(app)
+    requests.init_app(app)

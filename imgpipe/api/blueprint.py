@@ -1,0 +1,58 @@
+"""Give every blueprint the envelope, strict parsing and the error codes of the contract."""
+
+from functools import cache
+from typing import Any, NoReturn
+
+import flask_smorest
+import marshmallow as ma
+from webargs.flaskparser import FlaskParser
+
+from imgpipe.errors import InvalidParameter
+
+
+class _Parser(FlaskParser):
+    """Turn a validation failure into ``invalid_parameter`` that names the parameter."""
+
+    DEFAULT_VALIDATION_STATUS = 400
+
+    def handle_error(self, error: ma.ValidationError, *_args: Any, **_kwargs: Any) -> NoReturn:
+        messages = error.messages_dict
+        faults = next(iter(messages.values())) if messages else {}
+        name, texts = next(iter(faults.items())) if isinstance(faults, dict) and faults else ("body", ["?"])
+        raise InvalidParameter(f"{name}: {texts[0]}", details={"parameter": name}) from error
+
+
+class Paged(dict[str, Any]):
+    """Mark a dumped page, whose ``next`` and ``previous`` stand beside ``data``."""
+
+
+class PlainBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]
+    """Answer with the bare JSON; parse strictly."""
+
+    ARGUMENTS_PARSER = _Parser()
+
+
+class Blueprint(PlainBlueprint):
+    """Answer in the envelope ``{"status", "data", "error"}``."""
+
+    @staticmethod
+    def _prepare_response_content(data: Any) -> dict[str, Any]:
+        content = data if isinstance(data, Paged) else {"data": data}
+        return {"status": "success", **content, "error": None}
+
+    @staticmethod
+    def _make_doc_response_schema(schema: Any) -> Any:
+        return _envelope(type(schema))() if isinstance(schema, ma.Schema) else schema
+
+
+@cache
+def _envelope(schema: type[ma.Schema]) -> type[ma.Schema]:
+    """Wrap a schema as the answers are, for the documentation."""
+    paged = hasattr(schema, "paged")
+    content = schema._declared_fields if paged else {"data": ma.fields.Nested(schema)}
+    envelope = {
+        "status": ma.fields.String(metadata={"enum": ["success"]}),
+        **content,
+        "error": ma.fields.String(allow_none=True, metadata={"enum": [None]}),
+    }
+    return ma.Schema.from_dict(envelope, name=schema.__name__.removesuffix("Schema") + "EnvelopeSchema")

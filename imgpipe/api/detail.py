@@ -1,0 +1,89 @@
+"""Show, delete, retry and download one picture."""
+
+import threading
+from typing import Any
+
+from flask import Response
+
+from imgpipe import images
+from imgpipe.api import files
+from imgpipe.api.blueprint import Blueprint
+from imgpipe.api.schemas import ImageSchema, WaitQuery, image_id
+from imgpipe.extensions import parts
+from imgpipe.models import Image
+
+blp = Blueprint("detail", __name__, description="One picture")
+
+
+class _Waiters:
+    """Let at most half of a process's request threads wait, so that the rest go on serving."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting = 0
+
+    def enter(self) -> bool:
+        with self._lock:
+            if self._waiting >= parts.settings.web_threads // 2:
+                return False
+            self._waiting += 1
+            return True
+
+    def leave(self) -> None:
+        with self._lock:
+            self._waiting -= 1
+
+
+_waiters = _Waiters()
+
+
+def awaited(id: Any, wait_s: float) -> Image:
+    """Return the picture once it is no longer processing, or when the wait, or this process, ends."""
+    if not wait_s or not _waiters.enter():
+        return images.find(id)
+    try:
+        return images.await_end(id, wait_s)
+    finally:
+        _waiters.leave()
+
+
+@blp.route("/api/images/<id>")
+@blp.arguments(WaitQuery, location="query")
+@blp.response(200, ImageSchema)
+def show(query: dict[str, int], id: str) -> Image:
+    """Show a picture; with `wait`, as soon as it is no longer processing."""
+    return awaited(image_id(id), query["wait"])
+
+
+@blp.route("/api/images/<id>", methods=["DELETE"])
+@blp.response(204)
+def delete(id: str) -> Response:
+    """Delete a picture, its files and its comments, also while it is being processed."""
+    images.delete(image_id(id))
+    return Response(status=204)
+
+
+@blp.route("/api/images/<id>/retry", methods=["POST"])
+@blp.response(202, ImageSchema)
+def retry(id: str) -> Image:
+    """Run again what failed."""
+    return images.retry(image_id(id))
+
+
+@blp.route("/api/images/<id>/original")
+@blp.response(200, {"type": "string", "format": "binary"}, content_type="image/*")
+def original(id: str) -> Response:
+    """Download the upload, byte for byte."""
+    image = images.find(image_id(id))
+    stream = images.open_original(image)
+    name = _safe_name(image)
+    mime = files.MIME[image.format]
+    return files.send(stream, image.size_bytes, mime, image.sha256, files.REVALIDATE, name)
+
+
+def _safe_name(image: Image) -> str:
+    """Return the display name with an ending that is true, so that no page passes for a picture."""
+    endings = (".png",) if image.format == "png" else (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo")
+    if image.original_name.lower().endswith(endings):
+        return image.original_name
+    return f"{image.original_name}.{image.format}"

@@ -1,0 +1,43 @@
+"""Serve the web page and the API's documentation, both without the internet."""
+
+from typing import Any
+
+from flask import Blueprint, Response, current_app, render_template, send_from_directory
+
+from imgpipe.config import ROOT
+
+blp = Blueprint("docs", __name__)
+CSP = (
+    "default-src 'self'; img-src 'self' data: blob:; "
+    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+@blp.get("/")
+def page() -> Response:
+    """Serve the web page."""
+    return _guarded(send_from_directory(ROOT / "static", "index.html", max_age=0))
+
+
+@blp.get("/api/docs")
+def show() -> Response:
+    """Render the OpenAPI description as one plain page."""
+    spec = current_app.extensions["flask-smorest"]["apis"][""]["ext_obj"].spec.to_dict()
+    return _guarded(
+        current_app.make_response(render_template("docs.html", spec=spec, operations=_operations(spec)))
+    )
+
+
+def _operations(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"path": path, "method": method.upper(), "shared": methods.get("parameters", []), **operation}
+        for path, methods in spec["paths"].items()
+        for method, operation in methods.items()
+        if method != "parameters"
+    ]
+
+
+def _guarded(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = CSP
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

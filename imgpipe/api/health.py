@@ -1,0 +1,34 @@
+"""Say whether this process serves, and whether what it needs is there."""
+
+from typing import Any
+
+import marshmallow as ma
+
+from imgpipe import health
+from imgpipe.api.blueprint import PlainBlueprint
+
+blp = PlainBlueprint("health", __name__, description="Health, outside the envelope")
+
+
+class HealthSchema(ma.Schema):
+    """`healthy` or `unavailable`, and by part `ok` or `down`."""
+
+    status = ma.fields.String()
+    checks = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.String())
+
+
+@blp.route("/api/health/status")
+@blp.response(200, HealthSchema)
+def status() -> dict[str, Any]:
+    """Answer while the process serves."""
+    return {"status": "healthy"}
+
+
+@blp.route("/api/health/ready")
+@blp.response(200, HealthSchema)
+@blp.alt_response(503, schema=HealthSchema)
+def ready() -> tuple[dict[str, Any], int]:
+    """Ping database, storage and jobs; 503 names what is down."""
+    checks = health.check()
+    up = all(state == "ok" for state in checks.values())
+    return {"status": "healthy" if up else "unavailable", "checks": checks}, 200 if up else 503

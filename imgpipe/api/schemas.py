@@ -1,0 +1,189 @@
+"""Describe what goes in and out; the same schemas validate, serialise and document."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from imgpipe.api import links
+from imgpipe.api.blueprint import Paged
+from imgpipe.errors import ImageNotFound
+from imgpipe.extensions import parts
+from imgpipe.models import Image
+from imgpipe.paging import Page
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 500
+MAX_WAIT_S = 30
+STATUSES = ("processing", "success", "failed")
+THUMBNAILS = ("small", "medium", "square")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def image_id(raw: str) -> UUID:
+    """Read an id out of a path. Raises: ``ImageNotFound`` also where it is malformed."""
+    if not _UUID.fullmatch(raw):
+        raise ImageNotFound
+    return UUID(raw)
+
+
+class Digits(fields.Integer):
+    """A whole number in plain ASCII digits, within ``low`` and ``high``."""
+
+    def __init__(self, low: int, high: int, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Range(low, high), **kwargs)
+        self._text = f"expected a whole number from {low} to {high}"
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,9}", value):
+            raise ma.ValidationError(self._text)
+        return int(value)
+
+
+class Utc(fields.Field[datetime]):
+    """A UTC time as ISO 8601 with ``Z``, to the millisecond."""
+
+    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class PageQuery(ma.Schema):
+    """Which page of a list."""
+
+    limit = Digits(1, MAX_LIMIT, load_default=DEFAULT_LIMIT)
+    cursor = fields.String(load_default=None, metadata={"description": "from `next` or `previous`"})
+
+
+class ImagesQuery(PageQuery):
+    """Which pictures."""
+
+    status = fields.String(load_default=None, validate=validate.OneOf(STATUSES))
+
+
+class WaitQuery(ma.Schema):
+    """How long to wait for the end of the processing."""
+
+    wait = Digits(0, MAX_WAIT_S, load_default=0, metadata={"description": "seconds"})
+
+
+class ErrorSchema(ma.Schema):
+    """The shape of every error."""
+
+    status = fields.String(metadata={"enum": ["error"]})
+    data = fields.Raw(allow_none=True, metadata={"enum": [None]})
+    error = fields.String(metadata={"description": "one sentence"})
+    code = fields.String(metadata={"example": "image_not_found"})
+    details = fields.Dict()
+    request_id = fields.String()
+
+
+class MetadataSchema(ma.Schema):
+    """What the picture's header and EXIF say; width and height are those of the upright picture."""
+
+    width = fields.Integer()
+    height = fields.Integer()
+    format = fields.String(metadata={"enum": ["jpg", "png"]})
+    size_bytes = fields.Integer()
+    mode = fields.String()
+    orientation = fields.Integer()
+    datetime = fields.String(allow_none=True)
+    exif = fields.Dict()
+
+
+class ThumbnailsSchema(ma.Schema):
+    """The addresses of the derivatives, each valid as soon as the derivative exists."""
+
+    small = fields.String()
+    medium = fields.String()
+    square = fields.String()
+
+
+class ImageItemSchema(ma.Schema):
+    """A picture as it stands in lists: without EXIF."""
+
+    image_id = fields.UUID(attribute="id")
+    original_name = fields.String()
+    status = fields.String(metadata={"enum": list(STATUSES)})
+    uploaded_at = Utc()
+    processed_at = Utc(allow_none=True)
+    processing_time_ms = fields.Function(lambda image: image.worked_ms if image.processed_at else None)
+    sha256 = fields.String()
+    error = fields.String(allow_none=True)
+    error_code = fields.String(allow_none=True)
+    metadata: fields.Field[Any] = fields.Nested(MetadataSchema, attribute="facts", allow_none=True)
+    thumbnails = fields.Method("_thumbnails")
+    original_url = fields.Function(lambda image: links.image(image.id) + "/original")
+
+    def _thumbnails(self, image: Image) -> dict[str, str]:
+        base = links.image(image.id)
+        return {name: f"{base}/thumbnails/{name}" for name in THUMBNAILS}
+
+
+class ImageSchema(ImageItemSchema):
+    """A picture with everything that is known of it."""
+
+    metadata = fields.Method("_metadata")
+    exif = fields.Function(lambda image: shown_exif(image))
+
+    def _metadata(self, image: Image) -> dict[str, Any] | None:
+        return image.facts and {**image.facts, "exif": shown_exif(image)}
+
+
+class UploadedSchema(ImageSchema):
+    """A picture that was just accepted."""
+
+    message = fields.Constant("Image uploaded successfully and processing started")
+
+
+def shown_exif(image: Image) -> dict[str, Any] | None:
+    """Return the EXIF as this installation shows it: without GPS unless told otherwise."""
+    exif = image.exif
+    if exif is None or parts.settings.expose_gps:
+        return exif
+    return {name: value for name, value in exif.items() if not name.startswith("GPS")}
+
+
+class StatsSchema(ma.Schema):
+    """The statistics, under both names in use."""
+
+    total_images = fields.Integer()
+    successful = fields.Integer()
+    failed = fields.Integer()
+    processing = fields.Integer()
+    success_rate = fields.Float(metadata={"description": "percent of all, one decimal"})
+    failure_rate = fields.Float(metadata={"description": "percent of all, one decimal"})
+    average_processing_time_seconds = fields.Function(
+        lambda totals: None if totals.average_ms is None else round(totals.average_ms / 1000, 3)
+    )
+    total = fields.Integer()
+    success = fields.Integer()
+    avg_processing_time_ms = fields.Function(
+        lambda totals: None if totals.average_ms is None else round(totals.average_ms, 1)
+    )
+
+
+def paged(item: type[ma.Schema]) -> type[ma.Schema]:
+    """Make the schema of a page of ``item``: ``data`` is a list, ``next`` and ``previous`` beside it."""
+
+    class PageSchema(ma.Schema):
+        paged = True
+        data = fields.List(fields.Nested(item), attribute="items")
+        next = fields.String(allow_none=True)
+        previous = fields.String(allow_none=True)
+
+        @ma.pre_dump
+        def _link(self, page: Page[object], **_: Any) -> dict[str, Any]:
+            following, previous = links.beside(page)
+            return {"items": page.items, "next": following, "previous": previous}
+
+        @ma.post_dump
+        def _mark(self, data: dict[str, Any], **_: Any) -> Paged:
+            return Paged(data)
+
+    PageSchema.__name__ = item.__name__.removesuffix("Schema") + "PageSchema"
+    return PageSchema

@@ -1,0 +1,14 @@
+"""Tell how many pictures there are and how they ended."""
+
+from imgpipe import stats
+from imgpipe.api.blueprint import Blueprint
+from imgpipe.api.schemas import StatsSchema
+
+blp = Blueprint("stats", __name__, description="Statistics")
+
+
+@blp.route("/api/stats")
+@blp.response(200, StatsSchema)
+def show_stats() -> stats.Totals:
+    """Sum up all pictures; the cost does not grow with their number."""
+    return stats.totals()

@@ -1,0 +1,96 @@
+"""Hold what Flask extends the app with, and how this service opens a database transaction."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from flask import current_app
+from flask_migrate import Migrate
+from flask_smorest import Api
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.orm import Session
+from werkzeug.local import LocalProxy
+
+from imgpipe.config import ROOT, Settings
+from imgpipe.jobs.protocol import Jobs
+from imgpipe.models import Base
+from imgpipe.storage.protocol import Storage
+
+try:  # SQLite before 3.51.3 can corrupt a WAL that several processes write; the wheel carries a newer one.
+    from pysqlite3 import dbapi2 as _newer_sqlite
+
+    sqlite: ModuleType = _newer_sqlite
+except ImportError:
+    sqlite = sqlite3
+
+db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+migrate = Migrate(directory=str(ROOT / "imgpipe" / "migrations"))
+api = Api()
+
+
+@dataclass
+class Parts:
+    """Name the parts that the composition root has chosen for one app."""
+
+    settings: Settings
+    storage: Storage
+    jobs: Jobs
+
+
+def _parts() -> Parts:
+    parts: Parts = current_app.extensions["imgpipe"]
+    return parts
+
+
+parts: Parts = LocalProxy(_parts)  # type: ignore[assignment]
+
+
+def engine_options(settings: Settings) -> dict[str, Any]:
+    """Choose the pool, and on SQLite the driver: one connection for every thread that may want one."""
+    options: dict[str, Any] = {"pool_size": settings.web_threads + settings.workers + 4, "max_overflow": 8}
+    if settings.database_url.startswith("sqlite"):
+        return options | {"module": sqlite}
+    return options | {"pool_pre_ping": True}
+
+
+def listen(engine: Engine) -> None:
+    """Give every SQLite connection its pragmas, and let us, not the driver, begin transactions."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    for pragma in ("busy_timeout = 30000", "journal_mode = WAL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    # In WAL mode NORMAL loses no consistency, only the latest commits, and only with the power.
+    connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if options.get('durable') else 'NORMAL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
+
+
+@contextmanager
+def writing(*, durable: bool) -> Iterator[Session]:
+    """Open a write transaction that commits at the end of the block, or rolls back.
+
+    On SQLite it takes the write lock at once (BEGIN IMMEDIATE): a read that turns into a write later
+    fails under load whatever the timeout. ``durable`` promises that the commit outlives a power cut;
+    work that would only be done again does without. Whatever was read before is forgotten.
+    """
+    session = db.session()
+    session.rollback()
+    session.connection(execution_options={"writes": True, "durable": durable})
+    try:
+        yield session
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise

@@ -1,0 +1,30 @@
+"""Ask every part that a request needs whether it is there."""
+
+import logging
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import select
+
+from imgpipe.extensions import db, parts
+from imgpipe.models import Tally
+
+log = logging.getLogger(__name__)
+
+
+def check() -> dict[str, str]:
+    """Ping database, storage and jobs; return what each said, ``ok`` or ``down``."""
+    pings: Mapping[str, Callable[[], object]] = {
+        "database": lambda: db.session.scalars(select(Tally.shard).limit(1)).one(),
+        "storage": parts.storage.ping,
+        "jobs": parts.jobs.ping,
+    }
+    return {name: _ask(name, ping) for name, ping in pings.items()}
+
+
+def _ask(name: str, ping: Callable[[], object]) -> str:
+    try:
+        ping()
+    except Exception as error:
+        log.warning("%s is down: %s", name, type(error).__name__)
+        return "down"
+    return "ok"

@@ -1,0 +1,140 @@
+"""Accept, find, list, retry and delete pictures, and open their files."""
+
+import hashlib
+import io
+import logging
+import time
+import zipfile
+from typing import BinaryIO
+from uuid import UUID
+
+from sqlalchemy import select
+from uuid6 import uuid7
+
+from imgpipe import lifecycle, paging
+from imgpipe.errors import ImageNotFound, NoFile, OriginalDiscarded, ThumbnailNotReady, TooLarge
+from imgpipe.extensions import db, parts
+from imgpipe.imaging.probe import probe
+from imgpipe.models import Image, Thumbnail
+from imgpipe.paging import Page
+from imgpipe.storage.protocol import MissingObject
+from imgpipe.text import display_name
+
+POLL_S = 0.05
+RETRY_AFTER_S = 1
+log = logging.getLogger(__name__)
+
+
+def accept(data: bytes, name: str | None) -> Image:
+    """Take in a picture: when this returns, its bytes and its row are durable and its work is queued.
+
+    Raises: ``NoFile``, ``TooLarge``, and what ``probe`` raises; then nothing has been stored.
+    """
+    settings = parts.settings
+    if not data:
+        raise NoFile
+    if len(data) > settings.max_upload_bytes:
+        raise TooLarge(details={"max_bytes": settings.max_upload_bytes})
+    header = probe(data, settings.max_pixels)
+    image_id = UUID(int=uuid7().int)
+    image = Image(
+        id=image_id,
+        original_name=display_name(name, f"image.{header.format}"),
+        original_key=f"originals/{image_id.hex[-2:]}/{image_id}.{header.format}",
+        format=header.format,
+        sha256=hashlib.sha256(data).hexdigest(),
+        size_bytes=len(data),
+    )
+    _store(image, data)
+    parts.jobs.wake(lifecycle.RENDER, image_id)
+    return image
+
+
+def _store(image: Image, data: bytes) -> None:
+    key = image.original_key
+    assert key is not None
+    parts.storage.put(key, data)
+    try:
+        lifecycle.enter(image)
+    except BaseException:
+        parts.storage.delete(key)
+        raise
+
+
+def find(image_id: UUID) -> Image:
+    """Return the picture. Raises: ``ImageNotFound``."""
+    image = db.session.get(Image, image_id, populate_existing=True)
+    if image is None:
+        raise ImageNotFound
+    return image
+
+
+def await_end(image_id: UUID, wait_s: float) -> Image:
+    """Return the picture as soon as it is no longer processing, or after ``wait_s`` seconds, or at a stop."""
+    deadline = time.monotonic() + wait_s
+    image = find(image_id)
+    while image.status == "processing" and time.monotonic() < deadline and not parts.jobs.stopping:
+        db.session.rollback()
+        time.sleep(POLL_S)
+        image = find(image_id)
+    return image
+
+
+def page(limit: int, cursor: str | None = None, status: str | None = None) -> Page[Image]:
+    """List pictures, newest first. Raises: ``InvalidCursor``."""
+    statement = select(Image)
+    if status:
+        statement = statement.where(Image.status == status)
+    return paging.fetch(statement, Image.id, limit, cursor)
+
+
+def retry(image_id: UUID) -> Image:
+    """Queue again what failed. Raises: ``ImageNotFound``, ``Conflict``."""
+    lifecycle.retry(image_id)
+    parts.jobs.wake(lifecycle.RENDER, image_id)
+    return find(image_id)
+
+
+def delete(image_id: UUID) -> None:
+    """Delete a picture in whatever state, then its files. Raises: ``ImageNotFound``."""
+    for key in lifecycle.remove(image_id):
+        discard(key)
+
+
+def discard(key: str) -> None:
+    """Delete a file that no row names any more; one that can't be deleted now is only litter."""
+    try:
+        parts.storage.delete(key)
+    except OSError as error:
+        log.warning("could not delete %s: %s", key, type(error).__name__)
+
+
+def open_thumbnail(image_id: UUID, name: str) -> tuple[Thumbnail, BinaryIO]:
+    """Open a derivative. Raises: ``ImageNotFound``, ``ThumbnailNotReady``."""
+    thumbnail = db.session.get(Thumbnail, (image_id, name))
+    if thumbnail is None:
+        processing = find(image_id).status == "processing"
+        raise ThumbnailNotReady(retry_after_s=RETRY_AFTER_S if processing else None)
+    try:
+        return thumbnail, parts.storage.open(thumbnail.key)
+    except MissingObject as error:
+        raise ThumbnailNotReady from error
+
+
+def open_original(image: Image) -> BinaryIO:
+    """Open the upload, byte for byte, also out of its zip. Raises: ``OriginalDiscarded``."""
+    try:
+        return open_stored(image)
+    except MissingObject as error:
+        raise OriginalDiscarded from error
+
+
+def open_stored(image: Image) -> BinaryIO:
+    """Open the upload as ``open_original`` does. Raises: ``MissingObject``."""
+    if image.original_key is None:
+        raise MissingObject(str(image.id))
+    stream = parts.storage.open(image.original_key)
+    if not image.original_key.endswith(".zip"):
+        return stream
+    with stream, zipfile.ZipFile(stream) as archive:
+        return io.BytesIO(archive.read(archive.infolist()[0]))

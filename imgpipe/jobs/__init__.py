@@ -1,0 +1,1 @@
+"""Execute the work that the database queues; by whom, the configuration decides."""

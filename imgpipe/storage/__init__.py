@@ -1,0 +1,1 @@
+"""Keep files under keys; where, the configuration decides."""

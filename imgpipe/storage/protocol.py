@@ -1,0 +1,29 @@
+"""Say what a storage is: five plain methods over keys."""
+
+from typing import BinaryIO, Protocol
+
+
+class MissingObject(LookupError):
+    """There is nothing under this key."""
+
+
+class Storage(Protocol):
+    """Keep bytes under keys such as ``originals/7f/0190….jpg``.
+
+    Every method may raise ``OSError`` when the store is away or full.
+    """
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store ``data`` durably and at once: a reader sees the old bytes or the new, never a part."""
+
+    def open(self, key: str) -> BinaryIO:
+        """Open for reading, seekable. Raises: ``MissingObject``."""
+
+    def delete(self, key: str) -> None:
+        """Forget the key; deleting twice is fine."""
+
+    def url(self, key: str) -> str | None:
+        """Return an address where a client can fetch the bytes itself, or None to have them streamed."""
+
+    def ping(self) -> None:
+        """Prove that a file can be written and read now. Raises: ``OSError``."""

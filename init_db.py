@@ -1,0 +1,24 @@
+"""Create the database or bring it up to date; safe to run twice, and by several at once."""
+
+import sys
+
+from flask_migrate import upgrade
+
+from imgpipe import create_app
+from imgpipe.errors import ConfigError
+
+
+def main() -> int:
+    """Upgrade to the newest schema; a faulty configuration is told in one line a fault."""
+    try:
+        app = create_app()
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    with app.app_context():
+        upgrade()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

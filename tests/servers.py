@@ -1,0 +1,127 @@
+"""Run the real server as a process of its own, the way an operator does."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+ROOT = Path(__file__).resolve().parent.parent
+START_S = 30
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on at present."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """One server process over a data directory; ``start`` again after ``stop`` or ``kill``."""
+
+    def __init__(self, data_dir: Path, command: str = "gunicorn wsgi:app", **options: str) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.command = command.replace("{port}", str(self.port))
+        kept = ("PATH", "HOME", "LANG", "VIRTUAL_ENV", "TMPDIR")
+        self.environ = {name: os.environ[name] for name in kept if name in os.environ}
+        self.environ |= {"IMGPIPE_DATA_DIR": str(data_dir), "PORT": str(self.port), "IMGPIPE_LEASE_S": "3"}
+        self.environ |= options
+        self.process: subprocess.Popen[bytes] | None = None
+        self.output = data_dir / "server.log"
+
+    def start(self) -> "Server":
+        """Start and wait until it answers."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        program, *arguments = self.command.split()
+        program = str(Path(sys.executable).with_name(program))
+        with self.output.open("ab") as log:
+            self.process = subprocess.Popen(
+                [program, *arguments],
+                cwd=ROOT,
+                env=self.environ,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._await_answer()
+        return self
+
+    def _await_answer(self) -> None:
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            assert self.process is not None
+            assert self.process.poll() is None, self.output.read_text()
+            with contextlib.suppress(requests.RequestException):
+                if requests.get(f"{self.url}/api/health/ready", timeout=5).ok:
+                    return
+            time.sleep(0.05)
+        raise TimeoutError(self.output.read_text())
+
+    def workers(self) -> list[psutil.Process]:
+        """List the worker processes of a gunicorn."""
+        assert self.process is not None
+        return psutil.Process(self.process.pid).children()
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the main process."""
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def wait(self, timeout_s: float = 30) -> int:
+        """Wait for the main process to end and return its exit status."""
+        assert self.process is not None
+        return self.process.wait(timeout_s)
+
+    def stop(self) -> float:
+        """Stop it as an operator does; returns how long that took, s."""
+        began = time.monotonic()
+        self.signal(signal.SIGTERM)
+        self.wait()
+        return time.monotonic() - began
+
+    def kill(self) -> None:
+        """Kill the whole tree at once, as the kernel or a power cut does."""
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def get(self, path: str, **query: Any) -> Any:
+        """Return the ``data`` of a JSON answer."""
+        return requests.get(self.url + path, params=query, timeout=60).json()["data"]
+
+    def upload(self, data: bytes, name: str = "photo.jpg") -> str:
+        """Upload a picture and return its id."""
+        response = requests.post(f"{self.url}/api/images", files={"file": (name, data)}, timeout=60)
+        assert response.status_code == 202, response.text
+        return str(response.json()["data"]["image_id"])
+
+    def await_all_done(self, timeout_s: float = 60) -> dict[str, Any]:
+        """Wait until nothing is processing, and return the statistics."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            totals: dict[str, Any] = self.get("/api/stats")
+            if not totals["processing"]:
+                return totals
+            time.sleep(0.1)
+        raise TimeoutError(f"still processing: {totals}\n{self.output.read_text()[-3000:]}")
+
+
+@contextlib.contextmanager
+def serving(data_dir: Path, command: str = "gunicorn wsgi:app", **options: str) -> Iterator[Server]:
+    """Run a server for the length of a block; whatever is left of it then is killed."""
+    server = Server(data_dir, command, **options)
+    try:
+        yield server.start()
+    finally:
+        server.kill()

@@ -1,0 +1,22 @@
+"""The door for every server: ``gunicorn wsgi:app``, ``flask --app wsgi …``, ``python wsgi.py``."""
+
+import os
+import sys
+
+from imgpipe import create_app, leaving
+from imgpipe.errors import ConfigError
+
+try:
+    app = create_app()
+except ConfigError as error:
+    sys.exit(str(error))
+
+if not leaving.under_gunicorn():  # which has signals, and hooks, of its own
+    leaving.on_signals(app)
+
+if __name__ == "__main__":
+    import init_db
+
+    init_db.main()
+    settings = app.extensions["imgpipe"].settings
+    app.run(settings.host, settings.port, threaded=True, debug=os.environ.get("FLASK_DEBUG") == "1")
