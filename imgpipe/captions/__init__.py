@@ -1,0 +1,8 @@
+"""Describe a picture in a sentence, by whichever provider the operator has."""
+
+from imgpipe.captions.outcome import Caption, CaptionError, Code
+from imgpipe.captions.protocol import Captioner, Settings
+from imgpipe.captions.registry import build
+from imgpipe.captions.retry import delay_s
+
+__all__ = ["Caption", "CaptionError", "Captioner", "Code", "Settings", "build", "delay_s"]

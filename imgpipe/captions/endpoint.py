@@ -1,0 +1,92 @@
+"""Speak to one provider: one call, strict JSON back, and every way to fail told as ``CaptionError``."""
+
+import json
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from typing import Any, NoReturn
+
+from imgpipe.captions.outcome import MESSAGE_LENGTH, TEXT_LENGTH, CaptionError, Code
+from imgpipe.captions.redaction import hide_key, redact, redact_json
+from imgpipe.captions.transport import Answer, Request, exchange
+from imgpipe.captions.verdict import judge
+from imgpipe.text import clean_text
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Hold where to call and with which key; ``timeout_s`` bounds each call in all."""
+
+    url: str
+    key: str = field(repr=False)
+    timeout_s: float
+
+    def post(self, body: bytes, content_type: str) -> Any:
+        """Send the body and return the JSON of an answer 200.
+
+        Raises: CaptionError.
+        """
+        headers = {**self._headers(), "Content-Type": content_type}
+        answer = self._exchange(Request("POST", self.url, headers, body))
+        if answer.status != 200:
+            raise judge(answer.status, answer.headers, _parse_leniently(answer.body), self.key)
+        return _parse(answer)
+
+    def ping(self) -> None:
+        """Ask with GET, and take every answer for life but a refused key and a server in trouble.
+
+        Raises: CaptionError.
+        """
+        answer = self._exchange(Request("GET", self.url, self._headers()))
+        if answer.status in {401, 402, 403, 429} or answer.status >= 500:
+            raise judge(answer.status, answer.headers, _parse_leniently(answer.body), self.key)
+
+    def accept(self, text: str, raw: Any) -> str:
+        """Tidy a model's sentence to at most 1,000 storable characters.
+
+        Raises: CaptionError when nothing is left.
+        """
+        tidy = hide_key(clean_text(text).strip()[: TEXT_LENGTH + len(self.key)], self.key)
+        if not tidy:
+            raise self.unfit("empty", "The model gave an empty caption.", raw)
+        return tidy[:TEXT_LENGTH].strip()
+
+    def unfit(self, code: Code, message: str, raw: Any) -> CaptionError:
+        """Tell that an answer 200 is no caption; it is not worth another try, which would cost again."""
+        return CaptionError(code, redact(message, self.key, MESSAGE_LENGTH), raw=redact_json(raw, self.key))
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Accept": "application/json", "User-Agent": "imgpipe", "Connection": "close"}
+        return {**headers, "Authorization": f"Bearer {self.key}"} if self.key else headers
+
+    def _exchange(self, request: Request) -> Answer:
+        try:
+            return exchange(request, self.timeout_s)
+        except TimeoutError as error:
+            message = f"The provider did not answer within {self.timeout_s:g} s."
+            raise CaptionError("timeout", message, retryable=True) from error
+        except (OSError, HTTPException, ValueError) as error:  # a host name too long is a ValueError
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            message = redact(f"The provider could not be reached: {reason}.", self.key, MESSAGE_LENGTH)
+            raise CaptionError("network_error", message, retryable=True) from error
+
+
+def _parse(answer: Answer) -> Any:
+    if not answer.whole:
+        raise CaptionError("invalid_answer", "The provider's answer is longer than 1 MiB.")
+    try:
+        return json.loads(answer.body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise CaptionError("invalid_answer", "The provider's answer is not valid JSON.") from error
+
+
+def _parse_leniently(body: bytes) -> Any:
+    """Read an error body: JSON, else plain text; a page of HTML says nothing worth keeping."""
+    try:
+        return json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        text = body[:4096].decode("utf-8", "replace").strip()
+        return None if text.startswith("<") else text
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,59 @@
+"""Define what a captioner is, and what it is made from."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from imgpipe.captions.outcome import Caption
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Hold what the operator chose; an empty text means the captioner's own default.
+
+    ``url``: the base up to ``/v1`` for ``openai``, the full model URL for ``huggingface``. ``timeout_s``
+    bounds one call in all.
+    """
+
+    captioner: str = "none"
+    hf_api_key: str = field(default="", repr=False)
+    openai_api_key: str = field(default="", repr=False)
+    url: str = ""
+    model: str = ""
+    prompt: str = ""
+    timeout_s: float = 15.0
+
+
+@runtime_checkable
+class Captioner(Protocol):
+    """Describe pictures, one call each; safe to share between threads."""
+
+    @property
+    def provider(self) -> str:
+        """Name who answers."""
+
+    @property
+    def model(self) -> str:
+        """Name the model that answers."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Identify all that shapes a caption, so that one of the same bytes can be taken over."""
+
+    def caption(self, jpeg: bytes) -> Caption:
+        """Describe an upright sRGB JPEG in one call.
+
+        Raises: CaptionError.
+        """
+
+    def ping(self) -> None:
+        """Find out, without a paid call, whether a caption has a chance.
+
+        Raises: CaptionError.
+        """
+
+
+def fingerprint(provider: str, model: str, url: str = "", prompt: str = "") -> str:
+    """Hash what shapes a caption to 64 hex digits."""
+    return hashlib.sha256(json.dumps([provider, model, url, prompt]).encode()).hexdigest()
