@@ -30,7 +30,7 @@ from imgpipe.imaging.geometry import fit
 from imgpipe.imaging.pipeline import run
 from imgpipe.imaging.probe import probe
 
-THREADS, ROUNDS = 2, 5
+THREADS, ROUNDS = 2, 4
 MP12, MP24 = (4000, 3000), (6000, 4000)
 LANCZOS = Image.Resampling.LANCZOS
 

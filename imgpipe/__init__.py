@@ -5,8 +5,9 @@ from pathlib import Path
 
 from flask import Flask
 
-from imgpipe import api, cli, config, lifecycle, logs
+from imgpipe import api, captions, cli, config, lifecycle, logs
 from imgpipe.backlog import DatabaseBacklog
+from imgpipe.captioning import caption
 from imgpipe.config import ROOT, Settings
 from imgpipe.extensions import Parts, db, engine_options, listen, migrate
 from imgpipe.jobs.inline import InlineJobs
@@ -28,11 +29,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     logs.set_up(settings.data_dir, settings.log_format, settings.log_level)
     _connect(app, settings)
-    backlog = DatabaseBacklog(app, {lifecycle.RENDER: render}, settings.lease_s)
+    stages = {lifecycle.RENDER: render, lifecycle.CAPTION: caption, lifecycle.RECAPTION: caption}
+    backlog = DatabaseBacklog(app, stages, settings.lease_s)
     app.extensions["imgpipe"] = Parts(
         settings=settings,
         storage=LocalStorage(Path(settings.storage)),
         jobs=_hire(settings, backlog),
+        captioner=_captioner(settings),
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
@@ -53,4 +56,19 @@ def _connect(app: Flask, settings: Settings) -> None:
 def _hire(settings: Settings, backlog: Backlog) -> Jobs:
     if settings.jobs == "inline":
         return InlineJobs(backlog)
-    return ThreadJobs(backlog, {lifecycle.RENDER: settings.workers}, settings.lease_s)
+    workers = {lifecycle.RENDER: settings.workers, lifecycle.CAPTION: settings.caption_workers}
+    return ThreadJobs(backlog, workers, settings.lease_s)
+
+
+def _captioner(settings: Settings) -> captions.Captioner | None:
+    return captions.build(
+        captions.Settings(
+            captioner=settings.captioner or "none",
+            hf_api_key=settings.hf_api_key,
+            openai_api_key=settings.openai_api_key,
+            url=settings.caption_url,
+            model=settings.caption_model,
+            prompt=settings.caption_prompt,
+            timeout_s=settings.caption_timeout_s,
+        )
+    )

@@ -23,14 +23,14 @@ class DatabaseBacklog:
         self._lease_s = lease_s
 
     def due(self) -> Sequence[str]:
-        """Name the stages in which some work is due now."""
+        """Name the lanes in which some work is due now."""
         with self._app.app_context():
             return lifecycle.due()
 
-    def claim(self, stage: str) -> Claim | None:
+    def claim(self, lane: str) -> Claim | None:
         """Take the work that has been due the longest, or None."""
         with self._app.app_context():
-            return lifecycle.claim(stage, self._lease_s)
+            return lifecycle.claim(lane, self._lease_s)
 
     def renew(self, claims: Sequence[Claim]) -> None:
         """Push the ends of the leases ahead."""
@@ -47,7 +47,7 @@ class DatabaseBacklog:
         with self._app.app_context(), logs.about(str(claim.image_id)):
             if claim.crashes >= lifecycle.MAX_CRASHES:
                 log.error("given up after %d crashes", claim.crashes)
-                lifecycle.fail(claim, "crashed", "Processing this picture crashed repeatedly.")
+                lifecycle.abandon(claim)
                 return
             try:
                 self._stages[claim.stage](claim)

@@ -14,13 +14,14 @@ from imgpipe.errors import ConfigError
 ROOT = Path(__file__).resolve().parent.parent
 # Kubernetes injects these for a Service that is called imgpipe; they are not ours.
 _FOREIGN = re.compile(r"IMGPIPE_(.+_)?(SERVICE|PORT)(_.*)?")
+CAPTIONERS = ("none", "huggingface", "openai", "blip")
 _SECRET = re.compile("KEY|SECRET|TOKEN|PASSWORD")
 # Named by the contract, their parts not built yet: to accept them in silence would be a lie.
 LATER = frozenset(
     f"IMGPIPE_{name}"
     for names in (
         ("SIGNED_URLS", "PUBLIC_METRICS", "PUBLIC_DOCS", "CORS_ORIGINS", "PROXY_HOPS", "MAX_BACKLOG"),
-        ("RATE_LIMIT", "DEDUPE", "THUMBNAILS", "NEGOTIATE_FORMATS", "API_KEYS"),
+        ("RATE_LIMIT", "DEDUPE", "THUMBNAILS", "NEGOTIATE_FORMATS"),
     )
     for name in names
 )
@@ -45,6 +46,16 @@ def _flag(raw: str) -> bool:
         "no": False,
         "off": False,
     }[raw.lower()]
+
+
+def _names(raw: str) -> tuple[str, ...]:
+    return tuple(filter(None, (name.strip() for name in raw.split(","))))
+
+
+def _captioner(raw: str) -> str:
+    if raw not in CAPTIONERS and not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", raw):
+        raise ValueError(raw)
+    return raw
 
 
 def _between(low: int, high: int) -> Callable[[str], int]:
@@ -135,6 +146,48 @@ class Settings:
         "threads for pixels, per process",
         _between(1, 64),
     )
+    caption_workers: int = option(
+        "IMGPIPE_CAPTION_WORKERS",
+        4,
+        "a whole number from 1 to 64",
+        "threads for captions, per process",
+        _between(1, 64),
+    )
+    captioner: str = option(
+        "IMGPIPE_CAPTIONER",
+        "",
+        f"{', '.join(CAPTIONERS)} or package.module:factory",
+        "who describes pictures; empty: huggingface or openai, whichever key is set, else none",
+        _captioner,
+    )
+    hf_api_key: str = option("HF_API_KEY", "", "a key", "Hugging Face's key", _text, secret=True)
+    openai_api_key: str = option("OPENAI_API_KEY", "", "a key", "OpenAI's key", _text, secret=True)
+    caption_url: str = option(
+        "IMGPIPE_CAPTION_URL",
+        "",
+        "an http(s) URL without query",
+        "openai: the base up to /v1 of any compatible server; huggingface: the full model URL",
+        _base_url,
+    )
+    caption_model: str = option(
+        "IMGPIPE_CAPTION_MODEL", "", "a model's name", "empty: the captioner's own", _text
+    )
+    caption_prompt: str = option("IMGPIPE_CAPTION_PROMPT", "", "a text", "empty: the captioner's own", _text)
+    caption_timeout_s: float = option(
+        "IMGPIPE_CAPTION_TIMEOUT_S",
+        15.0,
+        "seconds from 0.1 to 50",
+        "one call in all, s",
+        _seconds(0.1, 50),
+    )
+    api_keys: tuple[str, ...] = option(
+        "IMGPIPE_API_KEYS",
+        (),
+        "keys with commas between them",
+        "when set, requests need one of these keys",
+        _names,
+        secret=True,
+    )
     lease_s: float = option(
         "IMGPIPE_LEASE_S",
         30.0,
@@ -221,6 +274,10 @@ def _derive(values: dict[str, Any]) -> Settings:
     data_dir = values.setdefault("data_dir", ROOT / "instance")
     values.setdefault("database_url", f"sqlite:///{data_dir / 'imgpipe.db'}")
     values.setdefault("storage", str(data_dir / "media"))
+    by_key = (
+        "huggingface" if values.get("hf_api_key") else "openai" if values.get("openai_api_key") else "none"
+    )
+    values.setdefault("captioner", by_key)
     return Settings(**values)
 
 

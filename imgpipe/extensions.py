@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session
 from werkzeug.local import LocalProxy
 
+from imgpipe.captions import Captioner
 from imgpipe.config import ROOT, Settings
 from imgpipe.jobs.protocol import Jobs
 from imgpipe.models import Base
@@ -39,6 +40,7 @@ class Parts:
     settings: Settings
     storage: Storage
     jobs: Jobs
+    captioner: Captioner | None
 
 
 def _parts() -> Parts:
@@ -51,7 +53,10 @@ parts: Parts = LocalProxy(_parts)  # type: ignore[assignment]
 
 def engine_options(settings: Settings) -> dict[str, Any]:
     """Choose the pool, and on SQLite the driver: one connection for every thread that may want one."""
-    options: dict[str, Any] = {"pool_size": settings.web_threads + settings.workers + 4, "max_overflow": 8}
+    options: dict[str, Any] = {
+        "pool_size": settings.web_threads + settings.workers + settings.caption_workers + 4,
+        "max_overflow": 8,
+    }
     if settings.database_url.startswith("sqlite"):
         return options | {"module": sqlite}
     return options | {"pool_pre_ping": True}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from sqlalchemy import select
 
+from imgpipe import captioning
 from imgpipe.extensions import db, parts
 from imgpipe.models import Tally
 
@@ -19,6 +20,15 @@ def check() -> dict[str, str]:
         "jobs": parts.jobs.ping,
     }
     return {name: _ask(name, ping) for name, ping in pings.items()}
+
+
+def captions() -> dict[str, str | None]:
+    """Tell who captions, and why not at present; this never makes the service unready."""
+    if parts.captioner is None:
+        return {"provider": None, "model": None, "paused": None}
+    pause = captioning.paused()
+    reason = f"{pause.code}: {pause.message}" if pause else None
+    return {"provider": parts.captioner.provider, "model": parts.captioner.model, "paused": reason}
 
 
 def _ask(name: str, ping: Callable[[], object]) -> str:

@@ -9,19 +9,21 @@ from typing import BinaryIO
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from uuid6 import uuid7
 
-from imgpipe import lifecycle, paging
-from imgpipe.errors import ImageNotFound, NoFile, OriginalDiscarded, ThumbnailNotReady, TooLarge
+from imgpipe import captioning, lifecycle, paging, search
+from imgpipe.errors import ImageNotFound, NoFile, OriginalDiscarded, ThumbnailNotReady, TooLarge, Unavailable
 from imgpipe.extensions import db, parts
 from imgpipe.imaging.probe import probe
-from imgpipe.models import Image, Thumbnail
+from imgpipe.models import Image, Thumbnail, position_of
 from imgpipe.paging import Page
 from imgpipe.storage.protocol import MissingObject
 from imgpipe.text import display_name
 
 POLL_S = 0.05
 RETRY_AFTER_S = 1
+TRIES = 3
 log = logging.getLogger(__name__)
 
 
@@ -36,29 +38,39 @@ def accept(data: bytes, name: str | None) -> Image:
     if len(data) > settings.max_upload_bytes:
         raise TooLarge(details={"max_bytes": settings.max_upload_bytes})
     header = probe(data, settings.max_pixels)
-    image_id = UUID(int=uuid7().int)
-    image = Image(
-        id=image_id,
-        original_name=display_name(name, f"image.{header.format}"),
-        original_key=f"originals/{image_id.hex[-2:]}/{image_id}.{header.format}",
-        format=header.format,
-        sha256=hashlib.sha256(data).hexdigest(),
-        size_bytes=len(data),
-    )
-    _store(image, data)
-    parts.jobs.wake(lifecycle.RENDER, image_id)
-    return image
+    digest = hashlib.sha256(data).hexdigest()
+    for _ in range(TRIES):
+        image_id = UUID(int=uuid7().int)
+        image = Image(
+            id=image_id,
+            original_name=display_name(name, f"image.{header.format}"),
+            original_key=f"originals/{image_id.hex[-2:]}/{image_id}.{header.format}",
+            format=header.format,
+            sha256=digest,
+            size_bytes=len(data),
+            caption_status="pending" if parts.captioner else "skipped",
+        )
+        if _store(image, data):
+            parts.jobs.wake(lifecycle.RENDER, image_id)
+            return image
+    raise Unavailable(retry_after_s=RETRY_AFTER_S)
 
 
-def _store(image: Image, data: bytes) -> None:
+def _store(image: Image, data: bytes) -> bool:
+    """Write file, then row; False when another process took the very position in the order (1 in 32,768
+    where two uploads meet in one millisecond)."""
     key = image.original_key
     assert key is not None
     parts.storage.put(key, data)
     try:
         lifecycle.enter(image)
+    except IntegrityError:
+        parts.storage.delete(key)
+        return False
     except BaseException:
         parts.storage.delete(key)
         raise
+    return True
 
 
 def find(image_id: UUID) -> Image:
@@ -80,18 +92,28 @@ def await_end(image_id: UUID, wait_s: float) -> Image:
     return image
 
 
-def page(limit: int, cursor: str | None = None, status: str | None = None) -> Page[Image]:
-    """List pictures, newest first. Raises: ``InvalidCursor``."""
+def page(
+    limit: int, cursor: str | None = None, status: str | None = None, q: str | None = None
+) -> Page[Image]:
+    """List pictures, newest first; with ``q`` those with all its words, the last one a prefix.
+
+    Raises: ``InvalidCursor``.
+    """
     statement = select(Image)
     if status:
         statement = statement.where(Image.status == status)
-    return paging.fetch(statement, Image.id, limit, cursor)
+    if q is None or not q.strip():
+        return paging.fetch(statement, limit, cursor, Image.id)
+    matches, position = search.narrow(statement, q, db.session())
+    return paging.fetch(matches, limit, cursor, position, position_of)
 
 
 def retry(image_id: UUID) -> Image:
     """Queue again what failed. Raises: ``ImageNotFound``, ``Conflict``."""
-    lifecycle.retry(image_id)
-    parts.jobs.wake(lifecycle.RENDER, image_id)
+    stage = lifecycle.retry(image_id)
+    if stage == lifecycle.CAPTION:
+        captioning.resume()
+    parts.jobs.wake(stage, image_id)
     return find(image_id)
 
 
@@ -109,12 +131,18 @@ def discard(key: str) -> None:
         log.warning("could not delete %s: %s", key, type(error).__name__)
 
 
-def open_thumbnail(image_id: UUID, name: str) -> tuple[Thumbnail, BinaryIO]:
-    """Open a derivative. Raises: ``ImageNotFound``, ``ThumbnailNotReady``."""
+def find_thumbnail(image_id: UUID, name: str) -> Thumbnail:
+    """Return the row of a derivative. Raises: ``ImageNotFound``, ``ThumbnailNotReady``."""
     thumbnail = db.session.get(Thumbnail, (image_id, name))
     if thumbnail is None:
         processing = find(image_id).status == "processing"
         raise ThumbnailNotReady(retry_after_s=RETRY_AFTER_S if processing else None)
+    return thumbnail
+
+
+def open_thumbnail(image_id: UUID, name: str) -> tuple[Thumbnail, BinaryIO]:
+    """Open a derivative. Raises: ``ImageNotFound``, ``ThumbnailNotReady``."""
+    thumbnail = find_thumbnail(image_id, name)
     try:
         return thumbnail, parts.storage.open(thumbnail.key)
     except MissingObject as error:

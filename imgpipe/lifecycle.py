@@ -1,8 +1,8 @@
 """Move pictures through their states, each move one conditional UPDATE and one transaction.
 
-    (insert) -> render -> [caption] -> success
-                  |
-                  +-> failed             retry: failed or half done -> render or caption again
+    (insert) -> render -> caption -> [recaption ...] -> success
+                  |                                       |
+                  +-> failed -> (retry) render            +-> (retry) caption
 
 ``stage`` says what is to be done, ``due_at`` when; ``attempt`` fences off a holder whose lease ran out.
 """
@@ -13,15 +13,18 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Result, Row, and_, case, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from imgpipe import search
 from imgpipe.errors import Conflict, ImageNotFound
 from imgpipe.extensions import db, writing
 from imgpipe.jobs.protocol import Claim
-from imgpipe.models import Image, Tally, Thumbnail, utc_now
+from imgpipe.models import Image, Tally, Thumbnail, position_of, utc_now
 
-RENDER = "render"
+RENDER, CAPTION, RECAPTION = "render", "caption", "recaption"
+# What each pool of workers looks through, in this order.
+LANES = {RENDER: (RENDER,), CAPTION: (RECAPTION, CAPTION)}
 TALLY_SHARDS = 8
 MAX_CRASHES = 3
 CRASH_PAUSE_S = 1.0
@@ -31,22 +34,30 @@ def enter(image: Image) -> None:
     """Store a new picture together with its first piece of work; durable when this returns."""
     now = utc_now()
     image.status, image.stage, image.due_at, image.changed_at = "processing", RENDER, now, now
+    image.position = position_of(image.id)
     with writing(durable=True) as session:
         session.add(image)
         session.flush()
+        search.enter(session, image.position, image.original_name)
         _count(session, total=1)
 
 
 def due() -> Sequence[str]:
-    """Name the stages in which some work is due now."""
+    """Name the lanes in which some work is due now."""
     statement = select(Image.stage).where(Image.stage.is_not(None), Image.due_at <= utc_now()).distinct()
-    stages = [stage for stage in db.session.scalars(statement) if stage]
+    found = set(db.session.scalars(statement))
     db.session.rollback()
-    return stages
+    return [lane for lane, stages in LANES.items() if found.intersection(stages)]
 
 
-def claim(stage: str, lease_s: float) -> Claim | None:
-    """Take the work that has been due the longest, in one statement on both databases.
+def claim(lane: str, lease_s: float) -> Claim | None:
+    """Take the work of a lane that has been due the longest, or None."""
+    claims = (_claim(stage, lease_s) for stage in LANES[lane])
+    return next(filter(None, claims), None)
+
+
+def _claim(stage: str, lease_s: float) -> Claim | None:
+    """Claim in one statement on both databases.
 
     A row that is still marked as running had a holder who neither finished nor gave it back: that
     counts as a crash.
@@ -86,9 +97,15 @@ def release(claims: Sequence[Claim]) -> None:
     _touch(claims, due_at=utc_now(), running=False)
 
 
-def postpone(claim: Claim, delay_s: float, **values: Any) -> None:
-    """Give work back, due in ``delay_s`` seconds, with ``values`` noted on the row."""
-    _touch([claim], due_at=utc_now() + timedelta(seconds=delay_s), running=False, **values)
+def postpone(claim: Claim, delay_s: float, to: str | None = None, **values: Any) -> None:
+    """Give work back, due in ``delay_s`` seconds in the stage ``to``, with ``values`` noted on the row."""
+    due_at = utc_now() + timedelta(seconds=delay_s)
+    _touch([claim], due_at=due_at, running=False, stage=to or claim.stage, **values)
+
+
+def note(claim: Claim, **values: Any) -> bool:
+    """Write ``values`` on the row ahead of a step that must not be taken twice; False when not held."""
+    return _touch([claim], **values) == 1
 
 
 def stumble(claim: Claim) -> None:
@@ -109,31 +126,32 @@ def finish(
     Returns False, with nothing written, when the claim has passed to another or the picture is gone.
     """
     now = utc_now()
-    end = {} if then else {"status": "success", "processed_at": now, "error": None, "error_code": None}
     with writing(durable=False) as session:
-        total_ms = _settle(
-            session,
-            claim,
-            stage=then,
-            due_at=now if then else None,
-            worked_ms=Image.worked_ms + worked_ms,
-            **end,
-            **values,
-        )
-        if total_ms is None:
+        held = _hold(session, claim)
+        if held is None:
             return False
         if thumbnails:
             session.execute(delete(Thumbnail).where(Thumbnail.image_id == claim.image_id))
             session.add_all(thumbnails)
-        if not then:
+        if values.get("caption"):
+            search.enter(session, held.position, held.original_name, values["caption"])
+        total_ms = held.worked_ms + worked_ms
+        if then is None and held.status == "processing":
+            values |= {"status": "success", "processed_at": now}
             _count(session, success=1, worked_ms=total_ms)
+        elif held.status == "success":  # only its caption was made anew
+            _count(session, worked_ms=worked_ms)
+        due_at = now if then else None
+        _settle(session, claim, stage=then, due_at=due_at, worked_ms=total_ms, **values)
     return True
 
 
-def fail(claim: Claim, code: str, sentence: str, worked_ms: int = 0, **values: Any) -> bool:
+def fail(claim: Claim, code: str, sentence: str) -> bool:
     """End the picture as failed, with a reason; False when the claim no longer holds."""
     with writing(durable=False) as session:
-        held = _settle(
+        if _hold(session, claim) is None:
+            return False
+        _settle(
             session,
             claim,
             stage=None,
@@ -141,42 +159,72 @@ def fail(claim: Claim, code: str, sentence: str, worked_ms: int = 0, **values: A
             status="failed",
             error=sentence,
             error_code=code,
+            caption_status="skipped",
             processed_at=utc_now(),
-            worked_ms=Image.worked_ms + worked_ms,
-            **values,
         )
-        if held is None:
-            return False
         _count(session, failed=1)
     return True
 
 
-def retry(image_id: UUID) -> None:
-    """Queue again what failed: the pixels. Raises: ``ImageNotFound``, ``Conflict``."""
-    now = utc_now()
+def abandon(claim: Claim) -> None:
+    """End what crashed too often: the picture when it was its pixels, else only its caption."""
+    if claim.stage == RENDER:
+        fail(claim, "crashed", "Processing this picture crashed repeatedly.")
+        return
+    error = {"code": "upstream_error", "message": "Captioning this picture crashed repeatedly."}
+    told = {**error, "type": None, "param": None}
+    finish(claim, worked_ms=0, then=None, caption_status="failed", caption_error=told)
+
+
+def retry(image_id: UUID) -> str:
+    """Queue again what failed, pixels or caption, and return the stage.
+
+    Raises: ``ImageNotFound``, ``Conflict``.
+    """
     with writing(durable=True) as session:
-        status = session.scalar(select(Image.status).where(Image.id == image_id).with_for_update())
-        if status is None:
+        columns = (Image.status, Image.caption_status, Image.worked_ms)
+        row = session.execute(select(*columns).where(Image.id == image_id).with_for_update()).one_or_none()
+        if row is None:
             raise ImageNotFound
-        if status != "failed":
-            raise Conflict("Only a picture that failed can be retried.")
-        session.execute(
-            update(Image)
-            .where(Image.id == image_id)
-            .values(
-                status="processing",
-                stage=RENDER,
-                due_at=now,
-                changed_at=now,
-                running=False,
-                crashes=0,
-                worked_ms=0,
-                processed_at=None,
-                error=None,
-                error_code=None,
-            )
-        )
-        _count(session, failed=-1)
+        if row.status == "failed":
+            stage = RENDER
+            _count(session, failed=-1)
+        elif row.status == "success" and row.caption_status == "failed":
+            stage = CAPTION
+            _count(session, success=-1, worked_ms=-row.worked_ms)
+        else:
+            raise Conflict("Nothing of this picture failed, or it is being processed.")
+        again: dict[str, Any] = {
+            "status": "processing",
+            "processed_at": None,
+            "error": None,
+            "error_code": None,
+        }
+        if stage == RENDER:
+            again["worked_ms"] = 0
+        session.execute(update(Image).where(Image.id == image_id).values(**_queued(stage), **again))
+    return stage
+
+
+def recaption(session: Session, condition: ColumnElement[bool]) -> int:
+    """Queue the caption of finished pictures anew, whose status stays; returns how many."""
+    statement = update(Image).where(Image.status == "success", Image.stage.is_(None), condition)
+    return _rows(session.execute(statement.values(**_queued(CAPTION))))
+
+
+def _queued(stage: str) -> dict[str, Any]:
+    now = utc_now()
+    return {
+        "stage": stage,
+        "due_at": now,
+        "changed_at": now,
+        "running": False,
+        "crashes": 0,
+        "caption_status": "pending",
+        "caption_error": None,
+        "caption_calls": 0,
+        "caption_began_at": None,
+    }
 
 
 def remove(image_id: UUID) -> list[str]:
@@ -186,11 +234,12 @@ def remove(image_id: UUID) -> list[str]:
         statement = (
             delete(Image)
             .where(Image.id == image_id)
-            .returning(Image.status, Image.worked_ms, Image.original_key)
+            .returning(Image.status, Image.worked_ms, Image.original_key, Image.position)
         )
         row = session.execute(statement).one_or_none()
         if row is None:
             raise ImageNotFound
+        search.leave(session, row.position)
         success = row.status == "success"
         _count(
             session,
@@ -213,22 +262,27 @@ def _held(claim: Claim) -> ColumnElement[bool]:
     return and_(Image.id == claim.image_id, Image.attempt == claim.attempt, Image.stage == claim.stage)
 
 
-def _touch(claims: Sequence[Claim], **values: Any) -> None:
+def _touch(claims: Sequence[Claim], **values: Any) -> int:
     if not claims:
-        return
+        return 0
     with writing(durable=False) as session:
-        session.execute(update(Image).where(or_(*map(_held, claims))).values(**values))
+        return _rows(session.execute(update(Image).where(or_(*map(_held, claims))).values(**values)))
 
 
-def _settle(session: Session, claim: Claim, **values: Any) -> int | None:
-    """End a claim that still holds; returns the time worked in all, ms, or None."""
-    statement = (
-        update(Image)
-        .where(_held(claim))
-        .values(running=False, crashes=0, changed_at=utc_now(), **values)
-        .returning(Image.worked_ms)
-    )
-    return session.execute(statement).scalar_one_or_none()
+def _hold(session: Session, claim: Claim) -> "Row[*tuple[Any, ...]] | None":
+    """Lock the row of a claim that still holds; None when it does not."""
+    columns = (Image.status, Image.worked_ms, Image.position, Image.original_name)
+    return session.execute(select(*columns).where(_held(claim)).with_for_update()).one_or_none()
+
+
+def _settle(session: Session, claim: Claim, **values: Any) -> None:
+    """End a claim that was seen to hold in the same transaction."""
+    statement = update(Image).where(Image.id == claim.image_id)
+    session.execute(statement.values(running=False, crashes=0, changed_at=utc_now(), **values))
+
+
+def _rows(result: "Result[Any]") -> int:
+    return int(getattr(result, "rowcount", 0))
 
 
 def _count(session: Session, **changes: int) -> None:

@@ -37,6 +37,19 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def time_of(id: UUID) -> datetime:
+    """Return the millisecond in which an id was made (RFC 9562, version 7: the first 48 bits)."""
+    return datetime.fromtimestamp((id.int >> 80) / 1000, UTC)
+
+
+def position_of(id: UUID) -> int:
+    """Return the 63-bit number that stands in the same order as the id, for indexes that know integers only.
+
+    It is the millisecond and the first 15 random bits behind it.
+    """
+    return (id.int >> 80) << 15 | (id.int >> 64 & 0xFFF) << 3 | (id.int >> 59 & 0b111)
+
+
 class Base(DeclarativeBase):
     """Gather the tables of this service."""
 
@@ -54,6 +67,7 @@ class Image(Base):
     __tablename__ = "images"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(BigInteger, unique=True)
     original_name: Mapped[str] = mapped_column(String(255))
     original_key: Mapped[str | None] = mapped_column(String(255))
     format: Mapped[str] = mapped_column(String(3))
@@ -65,6 +79,16 @@ class Image(Base):
     error_code: Mapped[str | None] = mapped_column(String(40))
     facts: Mapped[dict[str, Any] | None]
     exif: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
+
+    caption: Mapped[str | None] = mapped_column(Text)
+    caption_status: Mapped[str] = mapped_column(String(10))
+    caption_error: Mapped[dict[str, Any] | None]
+    caption_source: Mapped[dict[str, Any] | None]
+    caption_raw: Mapped[Any | None] = mapped_column(Json, deferred=True)
+    caption_key: Mapped[str | None] = mapped_column(String(64))
+    caption_calls: Mapped[int] = mapped_column(default=0)
+    caption_began_at: Mapped[datetime | None]
+
     worked_ms: Mapped[int] = mapped_column(default=0)
     processed_at: Mapped[datetime | None]
     changed_at: Mapped[datetime]
@@ -77,8 +101,8 @@ class Image(Base):
 
     @property
     def uploaded_at(self) -> datetime:
-        """Return the id's own millisecond (RFC 9562, UUID version 7: the first 48 bits)."""
-        return datetime.fromtimestamp((self.id.int >> 80) / 1000, UTC)
+        """Return the id's own millisecond."""
+        return time_of(self.id)
 
 
 # The queue: only rows with work are in it, so it stays small beside a million finished ones.
@@ -90,6 +114,14 @@ Index(
     postgresql_where=Image.stage.is_not(None),
 )
 Index("ix_images_status_id", Image.status, Image.id)
+# Where a caption of the same bytes by the same captioner can be taken over from.
+Index(
+    "ix_images_captioned",
+    Image.sha256,
+    Image.caption_key,
+    sqlite_where=Image.caption.is_not(None),
+    postgresql_where=Image.caption.is_not(None),
+)
 
 
 class Thumbnail(Base):
@@ -105,6 +137,36 @@ class Thumbnail(Base):
     height: Mapped[int]
     size_bytes: Mapped[int]
     etag: Mapped[str] = mapped_column(String(64))
+
+
+class Comment(Base):
+    """What somebody said about an image."""
+
+    __tablename__ = "comments"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    image_id: Mapped[UUID] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"))
+    text: Mapped[str] = mapped_column(Text)
+    edited_at: Mapped[datetime]
+
+    @property
+    def created_at(self) -> datetime:
+        """Return the id's own millisecond."""
+        return time_of(self.id)
+
+
+Index("ix_comments_image_id_id", Comment.image_id, Comment.id)
+
+
+class Pause(Base):
+    """Captioning is paused for one configuration of the captioner: every further call would fail too."""
+
+    __tablename__ = "pauses"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    ends_at: Mapped[datetime]
+    code: Mapped[str] = mapped_column(String(40))
+    message: Mapped[str] = mapped_column(Text)
 
 
 class Tally(Base):

@@ -3,13 +3,12 @@
 import binascii
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import Select, SQLColumnExpression
 
 from imgpipe.errors import InvalidCursor
 from imgpipe.extensions import db
@@ -39,30 +38,33 @@ class _Place:
 
 
 def fetch(
-    statement: "Select[Row]", key: "InstrumentedAttribute[UUID]", limit: int, cursor: str | None
+    statement: "Select[Row]",
+    limit: int,
+    cursor: str | None,
+    key: SQLColumnExpression[Any],
+    locate: Callable[[UUID], Any] = lambda id: id,
 ) -> Page[Row]:
-    """Run ``statement`` for one page of at most ``limit`` rows by descending ``key``.
+    """Run ``statement`` for one page of at most ``limit`` rows, by descending ``key``.
 
+    The rows have an ``id``, and ``locate`` turns an id into its place in the order of ``key``.
     Raises: ``InvalidCursor``.
     """
     place = _decode(cursor) if cursor else None
     if place and place.direction == _NEWER:
-        newer = statement.where(key > place.id).order_by(key.asc()).limit(limit + 1)
+        newer = statement.where(key > locate(place.id)).order_by(key.asc()).limit(limit + 1)
         rows = db.session.scalars(newer).all()
         items = rows[:limit][::-1]
-        return Page(items, _beside(items, -1, key, _OLDER), _beside(items, 0, key, _NEWER, len(rows) > limit))
+        return Page(items, _beside(items, -1, _OLDER), _beside(items, 0, _NEWER, len(rows) > limit))
     if place:
-        statement = statement.where(key < place.id)
+        statement = statement.where(key < locate(place.id))
     rows = db.session.scalars(statement.order_by(key.desc()).limit(limit + 1)).all()
     items = rows[:limit]
-    following = _beside(items, -1, key, _OLDER, len(rows) > limit)
-    return Page(items, following, _beside(items, 0, key, _NEWER, place is not None))
+    following = _beside(items, -1, _OLDER, len(rows) > limit)
+    return Page(items, following, _beside(items, 0, _NEWER, place is not None))
 
 
-def _beside(
-    items: Sequence[Row], end: int, key: "InstrumentedAttribute[UUID]", direction: bytes, more: bool = True
-) -> str | None:
-    return _Place(direction, getattr(items[end], key.key)).encode() if items and more else None
+def _beside(items: Sequence[Any], end: int, direction: bytes, more: bool = True) -> str | None:
+    return _Place(direction, items[end].id).encode() if items and more else None
 
 
 def _checksum(payload: bytes) -> bytes:

@@ -50,13 +50,16 @@ def _render(claim: Claim, image: Image) -> None:
     finished = lifecycle.finish(
         claim,
         worked_ms=round((time.perf_counter() - started) * 1000),
-        then=None,
+        then=lifecycle.CAPTION if parts.captioner else None,
         thumbnails=thumbnails,
         facts=facts,
         exif=exif,
         original_key=original_key,
+        caption_status="pending" if parts.captioner else "skipped",
     )
     if finished:
+        if parts.captioner:
+            parts.jobs.wake(lifecycle.CAPTION, image.id)
         _drop({image.original_key} - {original_key})
     elif not lifecycle.exists(claim.image_id):  # deleted meanwhile: our files would be orphans
         _drop({original_key, image.original_key, *(thumbnail.key for thumbnail in thumbnails)})

@@ -3,10 +3,32 @@
 from flask import Flask
 from flask_smorest import Api
 
-from imgpipe.api import detail, docs, errors, health, listing, requests, stats, thumbnails, upload
+from imgpipe.api import (
+    comments,
+    compat,
+    detail,
+    docs,
+    errors,
+    health,
+    keys,
+    listing,
+    requests,
+    stats,
+    thumbnails,
+    upload,
+)
 from imgpipe.api.schemas import ErrorSchema
 
-BLUEPRINTS = (upload.blp, listing.blp, detail.blp, thumbnails.blp, stats.blp, health.blp)
+BLUEPRINTS = (
+    upload.blp,
+    listing.blp,
+    detail.blp,
+    thumbnails.blp,
+    comments.blp,
+    stats.blp,
+    health.blp,
+    compat.blp,
+)
 VERSION = "1"
 
 
@@ -29,3 +51,4 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(docs.blp)
     errors.init_app(app)
     requests.init_app(app)
+    keys.init_app(app)

@@ -4,7 +4,7 @@ import errno
 import logging
 from typing import Any
 
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, g, jsonify
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
 from werkzeug.exceptions import HTTPException
 
@@ -53,7 +53,8 @@ def init_app(app: Flask) -> None:
 
 def answer(error: ImgpipeError) -> Response:
     """Shape an error of ours."""
-    response = jsonify(content(error))
+    shape = g.get("answer_error", content)
+    response = jsonify(shape(error))
     response.status_code = error.status
     if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(error.retry_after_s)

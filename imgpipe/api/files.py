@@ -30,10 +30,11 @@ def send(
     if download_name is not None:
         response.headers.set("Content-Disposition", "attachment", **_file_names(download_name))
     try:
-        return response.make_conditional(request.environ, accept_ranges=True, complete_length=size_bytes)
+        response.make_conditional(request.environ, accept_ranges=True, complete_length=size_bytes)
     except RequestedRangeNotSatisfiable:
         stream.close()
         raise
+    return response
 
 
 def _file_names(name: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ class HealthSchema(ma.Schema):
 
     status = ma.fields.String()
     checks = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.String())
+    captions = ma.fields.Dict(metadata={"description": "who captions, and why captioning is paused"})
 
 
 @blp.route("/api/health/status")
@@ -31,4 +32,7 @@ def ready() -> tuple[dict[str, Any], int]:
     """Ping database, storage and jobs; 503 names what is down."""
     checks = health.check()
     up = all(state == "ok" for state in checks.values())
-    return {"status": "healthy" if up else "unavailable", "checks": checks}, 200 if up else 503
+    told: dict[str, Any] = {"status": "healthy" if up else "unavailable", "checks": checks}
+    if checks["database"] == "ok":
+        told["captions"] = health.captions()
+    return told, 200 if up else 503

@@ -1,5 +1,6 @@
 """Write the addresses that go into answers: absolute when BASE_URL is set."""
 
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -19,13 +20,18 @@ def image(image_id: UUID) -> str:
     return f"{root()}/api/images/{image_id}"
 
 
-def beside(page: Page[object]) -> tuple[str | None, str | None]:
-    """Return the addresses of the next and the previous page of the present request."""
-    return _with_cursor(page.next), _with_cursor(page.previous)
+def beside(page: Page[Any], path: str | None = None) -> tuple[str | None, str | None]:
+    """Return the addresses of the next and the previous page.
 
-
-def _with_cursor(cursor: str | None) -> str | None:
-    if cursor is None:
-        return None
-    query = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
-    return f"{root()}{request.path}?{urlencode([*query, ('cursor', cursor)])}"
+    They are pages of the present request, with its query, or of another ``path`` without one.
+    """
+    if path is None:
+        path = root() + request.path
+        query = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
+    else:
+        query = []
+    cursors = (page.next, page.previous)
+    following, previous = (
+        f"{path}?{urlencode([*query, ('cursor', cursor)])}" if cursor else None for cursor in cursors
+    )
+    return following, previous

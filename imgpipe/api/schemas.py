@@ -18,6 +18,7 @@ from imgpipe.paging import Page
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500
 MAX_WAIT_S = 30
+MAX_QUERY = 200
 STATUSES = ("processing", "success", "failed")
 THUMBNAILS = ("small", "medium", "square")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -63,6 +64,11 @@ class ImagesQuery(PageQuery):
     """Which pictures."""
 
     status = fields.String(load_default=None, validate=validate.OneOf(STATUSES))
+    q = fields.String(
+        load_default=None,
+        validate=validate.Length(max=MAX_QUERY),
+        metadata={"description": "words in name or caption, the last one a prefix"},
+    )
 
 
 class WaitQuery(ma.Schema):
@@ -103,6 +109,22 @@ class ThumbnailsSchema(ma.Schema):
     square = fields.String()
 
 
+class CaptionErrorSchema(ma.Schema):
+    """Why there is no caption; the provider's own type and param where it names them."""
+
+    code = fields.String()
+    message = fields.String()
+    type = fields.Raw(allow_none=True)
+    param = fields.Raw(allow_none=True)
+
+
+class CaptionSourceSchema(ma.Schema):
+    """Who wrote the caption."""
+
+    provider = fields.String()
+    model = fields.String()
+
+
 class ImageItemSchema(ma.Schema):
     """A picture as it stands in lists: without EXIF."""
 
@@ -117,7 +139,12 @@ class ImageItemSchema(ma.Schema):
     error_code = fields.String(allow_none=True)
     metadata: fields.Field[Any] = fields.Nested(MetadataSchema, attribute="facts", allow_none=True)
     thumbnails = fields.Method("_thumbnails")
+    caption = fields.String(allow_none=True)
+    caption_status = fields.String(metadata={"enum": ["pending", "done", "failed", "skipped"]})
+    caption_error = fields.Nested(CaptionErrorSchema, allow_none=True)
+    caption_source = fields.Nested(CaptionSourceSchema, allow_none=True)
     original_url = fields.Function(lambda image: links.image(image.id) + "/original")
+    comments_url = fields.Function(lambda image: links.image(image.id) + "/comments")
 
     def _thumbnails(self, image: Image) -> dict[str, str]:
         base = links.image(image.id)
@@ -146,6 +173,15 @@ def shown_exif(image: Image) -> dict[str, Any] | None:
     if exif is None or parts.settings.expose_gps:
         return exif
     return {name: value for name, value in exif.items() if not name.startswith("GPS")}
+
+
+class CommentSchema(ma.Schema):
+    """What somebody said about a picture."""
+
+    comment_id = fields.UUID(attribute="id")
+    text = fields.String()
+    created_at = Utc()
+    edited_at = Utc()
 
 
 class StatsSchema(ma.Schema):

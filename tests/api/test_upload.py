@@ -48,7 +48,7 @@ def test_base64_may_be_bare_or_a_data_uri_in_json_or_a_form(
     client: FlaskClient, field: str, prefix: str, kind: str
 ) -> None:
     text = prefix + base64.b64encode(jpeg()).decode()
-    response = client.post("/api/images", **{kind: {field: text}})  # type: ignore[arg-type]
+    response = client.post("/api/images", **{kind: {field: text}})
     assert response.status_code == 202
     assert response.json is not None
     assert shown(client, response.json["data"]["image_id"])["original_name"] == "image.jpg"

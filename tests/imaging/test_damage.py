@@ -9,6 +9,7 @@ from PIL import Image
 
 from imgpipe.errors import CorruptImage, UnsupportedType
 from imgpipe.imaging.pipeline import run
+from imgpipe.imaging.probe import probe
 from tests.imaging.pictures import chunk, jpeg, noise, plain, png, with_chunks, with_exif
 
 PHOTO = noise((1600, 1200)).convert("RGB")
@@ -71,3 +72,12 @@ def test_flipped_bits_end_in_a_picture_or_in_this_error(seed: int) -> None:
         data[chance.randrange(8, len(data))] ^= 1 << chance.randrange(8)
     with suppress(CorruptImage):
         assert len(run(bytes(data)).derivatives) == 3
+
+
+def test_a_sequential_jpeg_of_many_scans_passes_the_probe_and_is_corrupt_at_once() -> None:
+    data = jpeg(plain("L", color=90))
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    many = data[:-2] + scan * 100_000 + data[-2:]
+    assert probe(many, max_pixels=2000).width == 40
+    with pytest.raises(CorruptImage):
+        run(many)

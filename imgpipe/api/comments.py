@@ -1,0 +1,50 @@
+"""Add and list the comments of a picture."""
+
+from typing import Any
+
+from flask import request
+
+from imgpipe import comments
+from imgpipe.api.blueprint import Blueprint
+from imgpipe.api.bodies import parse_json
+from imgpipe.api.schemas import CommentSchema, PageQuery, image_id, paged
+from imgpipe.models import Comment
+from imgpipe.paging import Page
+
+_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["text"],
+                "properties": {"text": {"type": "string", "minLength": 1, "maxLength": comments.MAX_LENGTH}},
+            }
+        }
+    },
+}
+
+blp = Blueprint("comments", __name__, description="Comments on pictures")
+
+
+@blp.route("/api/images/<id>/comments", methods=["POST"])
+@blp.response(201, CommentSchema)
+@blp.doc(requestBody=_BODY)
+def add_comment(id: str) -> Comment:
+    """Comment on a picture: 1 to 10,000 characters, not blank."""
+    return comments.add(image_id(id), sent_text())
+
+
+@blp.route("/api/images/<id>/comments")
+@blp.arguments(PageQuery, location="query")
+@blp.response(200, paged(CommentSchema))
+def list_comments(query: dict[str, Any], id: str) -> Page[Comment]:
+    """List the comments of a picture, newest first."""
+    return comments.page(image_id(id), **query)
+
+
+def sent_text() -> object:
+    """Return the ``text`` of a JSON body or of a form, unchecked. Raises: ``InvalidJson``."""
+    if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        return request.form.get("text")
+    return parse_json(request.get_data()).get("text")

@@ -1,0 +1,159 @@
+"""Answer the calls of older services' clients: the same use cases, in the shapes that those knew."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import marshmallow as ma
+from flask import Response, g
+from marshmallow import fields
+
+from imgpipe import comments, images
+from imgpipe.api import errors, files, links
+from imgpipe.api.blueprint import PlainBlueprint
+from imgpipe.api.bodies import received
+from imgpipe.api.comments import sent_text
+from imgpipe.api.detail import awaited
+from imgpipe.api.schemas import MAX_WAIT_S, ImageSchema, Utc, image_id
+from imgpipe.errors import CorruptImage, ImgpipeError, NotFound
+from imgpipe.models import Comment, Image
+from imgpipe.paging import Page
+
+IMAGES = 10
+COMMENTS = 20
+_THUMBNAIL = re.compile(r"thumbnail_([0-9a-f-]{36})\.(jpg|png)")
+
+blp = PlainBlueprint("compat", __name__, description="Routes kept for clients of older services")
+
+
+class CursorQuery(ma.Schema):
+    """Which page; its length is fixed."""
+
+    cursor = fields.String(load_default=None)
+
+
+class OldImageSchema(ma.Schema):
+    """A picture as older clients know it."""
+
+    uuid = fields.UUID(attribute="id")
+    img = fields.Function(lambda image: _picture_url(image))
+    desc = fields.Function(lambda image: image.caption or "")
+    upload_date = Utc(attribute="uploaded_at")
+    edited_date = Utc(attribute="changed_at")
+    comments_url = fields.Function(lambda image: _comments_url(image.id))
+
+
+class OldCommentSchema(ma.Schema):
+    """A comment as older clients know it."""
+
+    uuid = fields.UUID(attribute="id")
+    image = fields.UUID(attribute="image_id")
+    text = fields.String()
+    upload_date = Utc(attribute="created_at")
+    edited_date = Utc(attribute="edited_at")
+
+
+@blp.route("/api/images/analyze-image", methods=["POST"])
+@blp.response(200)
+def analyze_and_wait() -> tuple[dict[str, Any], int]:
+    """Upload by the field `uploaded_file` and wait for the caption; 202 when that takes over 30 s."""
+    g.answer_error = _with_message
+    image = awaited(images.accept(*received()).id, MAX_WAIT_S)
+    if image.status == "processing":
+        shown: dict[str, Any] = ImageSchema().dump(image)
+        return shown, 202
+    if image.status == "failed":
+        raise CorruptImage(image.error)
+    name = f"thumbnail_{image.id}.{images.find_thumbnail(image.id, 'small').format}"
+    return {
+        "message": "Image uploaded successfully",
+        "thumbnail": f"{links.root()}/api/thumbnails/{name}",
+        "openai_response": _provider_answer(image),
+    }, 200
+
+
+def _with_message(error: ImgpipeError) -> dict[str, Any]:
+    return {**errors.content(error), "message": error.message}
+
+
+def _provider_answer(image: Image) -> Any:
+    if image.caption is not None and image.caption_raw is not None:
+        return image.caption_raw
+    told = image.caption_error or {"code": "skipped", "message": "No captioner is configured."}
+    return {"error": {name: told.get(name) for name in ("message", "type", "param", "code")}}
+
+
+@blp.route("/api/thumbnails/<file_name>")
+@blp.response(200, {"type": "string", "format": "binary"}, content_type="image/*")
+def thumbnail(file_name: str) -> Response:
+    """Download `thumbnail_{image_id}.{jpg,png}`, the small one."""
+    named = _THUMBNAIL.fullmatch(file_name)
+    if named is None:
+        raise NotFound
+    row, stream = images.open_thumbnail(image_id(named[1]), "small")
+    if row.format != named[2]:
+        stream.close()
+        raise NotFound
+    return files.send(stream, row.size_bytes, files.MIME[row.format], row.etag, files.FOREVER, file_name)
+
+
+@blp.route("/analyze-image", methods=["POST"])
+@blp.response(202, OldImageSchema)
+def analyze() -> Image:
+    """Upload by the field `img`, a file or base64; processing goes on behind it."""
+    return images.accept(*received())
+
+
+@blp.route("/images")
+@blp.arguments(CursorQuery, location="query")
+@blp.response(200)
+def list_images(query: dict[str, Any]) -> dict[str, Any]:
+    """List pictures, newest first, ten a page."""
+    return _results(images.page(IMAGES, **query), OldImageSchema, links.beside)
+
+
+@blp.route("/image/<id>")
+@blp.response(200)
+def show(id: str) -> dict[str, Any]:
+    """Show a picture and the first page of its comments."""
+    image = images.find(image_id(id))
+    shown: dict[str, Any] = OldImageSchema().dump(image)
+    return shown | {"comments": _comments(image.id, comments.page(image.id, COMMENTS))}
+
+
+@blp.route("/image/<id>/comment", methods=["POST"])
+@blp.response(201, OldCommentSchema)
+def add_comment(id: str) -> Comment:
+    """Comment on a picture."""
+    return comments.add(image_id(id), sent_text())
+
+
+@blp.route("/image/<id>/pag-comments")
+@blp.arguments(CursorQuery, location="query")
+@blp.response(200)
+def list_comments(query: dict[str, Any], id: str) -> dict[str, Any]:
+    """List the comments of a picture, newest first, twenty a page."""
+    about = image_id(id)
+    return _comments(about, comments.page(about, COMMENTS, **query))
+
+
+def _comments(about: UUID, page: Page[Comment]) -> dict[str, Any]:
+    return _results(page, OldCommentSchema, lambda page: links.beside(page, _comments_url(about)))
+
+
+def _results(
+    page: Page[Any],
+    schema: type[ma.Schema],
+    beside: Callable[[Page[Any]], tuple[str | None, str | None]],
+) -> dict[str, Any]:
+    following, previous = beside(page)
+    return {"results": schema(many=True).dump(page.items), "next": following, "previous": previous}
+
+
+def _picture_url(image: Image) -> str:
+    return links.image(image.id) + ("/original" if image.original_key else "/thumbnails/medium")
+
+
+def _comments_url(about: UUID) -> str:
+    return f"{links.root()}/image/{about}/pag-comments"

@@ -1,0 +1,29 @@
+"""Let in only who has one of this installation's keys, when it has any."""
+
+import hmac
+
+from flask import Flask, request
+
+from imgpipe.errors import Unauthorized
+from imgpipe.extensions import parts
+
+_OPEN = ("/api/health/", "/static/")
+
+
+def init_app(app: Flask) -> None:
+    """Ask for the key before every request but those for health and for the page's own files."""
+    app.before_request(_check)
+
+
+def _check() -> None:
+    keys = parts.settings.api_keys
+    if not keys or request.path == "/" or request.path.startswith(_OPEN):
+        return
+    sent = _sent().encode()
+    if not any([hmac.compare_digest(sent, key.encode()) for key in keys]):  # all of them: no early answer
+        raise Unauthorized
+
+
+def _sent() -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else request.headers.get("X-API-Key", "")
