@@ -1,0 +1,181 @@
+"""Measure depth logs, CSV -> resized rows -> pictures, against the usual ways of doing it.
+
+    python benchmarks/scanlines.py
+
+Contenders take turns, round after round, so that the ratios hold even where the machine is busy; the figures
+themselves are this machine's. Needs requirements-bench.txt; what is not installed is left out with a line.
+"""
+
+import base64
+import csv
+import importlib
+import io
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from imgpipe.imaging import areas, colormap, frames, scanlines
+from tests.imaging.logs import Repeated, make_image, make_log
+
+ROWS, WIDTH, MILLION = 100_000, 200, 1_000_000
+# Contenders that would take minutes get a part of the file, and their time is multiplied.
+SLOW_SHARE = 20
+
+
+def read_and_resize(data: bytes) -> object:
+    """Do what an upload does before the database: block by block, check everything, keep nothing."""
+    return sum(len(areas.resize(block.pixels)) for block in scanlines.read(io.BytesIO(data)))
+
+
+def only_read(data: bytes) -> object:
+    return sum(len(block.pixels) for block in scanlines.read(io.BytesIO(data)))
+
+
+def pandas_reads(data: bytes) -> object:
+    """Only parse, and check nothing."""
+    return importlib.import_module("pandas").read_csv(io.BytesIO(data))
+
+
+def polars_reads(data: bytes) -> object:
+    """Only parse, on every core, and check nothing but that the cells are numbers."""
+    return importlib.import_module("polars").read_csv(io.BytesIO(data))
+
+
+def csv_and_int(data: bytes) -> object:
+    lines = csv.reader(io.StringIO(data.decode()))
+    next(lines)
+    return [(float(depth), bytes(map(int, pixels))) for depth, *pixels in lines]
+
+
+def iterrows(data: bytes) -> object:
+    """Do what most code does: iterate over a data frame and resize row by row."""
+    table: Any = importlib.import_module("pandas").read_csv(io.BytesIO(data))
+    rows = []
+    for _, row in table.iterrows():
+        line = Image.fromarray(row.iloc[1:].to_numpy(np.uint8)[None])
+        rows.append((float(row["depth"]), line.resize((areas.WIDTH, 1)).tobytes()))
+    return rows
+
+
+def main() -> None:
+    if sys.argv[1:] == ["--peak"]:
+        print(_read_million())
+        return
+    _report_million()  # first: a child counts from what its parent had in memory
+    _compare_readers()
+    _compare_frames()
+    _compare_pictures()
+
+
+def _compare_readers() -> None:
+    depths = [f"{9000 + n / 10:.1f}" for n in range(ROWS)]
+    data = make_log(depths, np.tile(make_image(ROWS // 10, WIDTH), (10, 1)))
+    part = data[: data.index(b"\n", len(data) // SLOW_SHARE) + 1]
+    print(f"\n{ROWS:,} x {WIDTH + 1} CSV, {len(data) / 1e6:.0f} MB")
+    quick = (read_and_resize, only_read, pandas_reads, polars_reads)
+    slow = (csv_and_int, iterrows)
+    times = _measure({reader.__name__: partial(reader, data) for reader in quick}, rounds=5)
+    parts = _measure({reader.__name__: partial(reader, part) for reader in slow}, rounds=1)
+    _print(times | {name: taken * len(data) / len(part) for name, taken in parts.items()})
+
+
+def _compare_frames() -> None:
+    print("\n1,000 rows of 150 as JSON frames")
+    pixels = areas.resize(make_image(1_000, WIDTH))
+    _print(_measure({"row_pngs": lambda: _json(pixels), "matplotlib, save": lambda: _usual_json(pixels)}, 7))
+
+
+def _json(pixels: NDArray[np.uint8]) -> str:
+    return json.dumps([base64.b64encode(row).decode() for row in frames.row_pngs(pixels, colormap.lut())])
+
+
+def _usual_json(pixels: NDArray[np.uint8]) -> str:
+    colour: Any = importlib.import_module("matplotlib").colormaps["viridis"]
+    encoded = []
+    for row in pixels:
+        target = io.BytesIO()
+        Image.fromarray((colour(row / 255)[None, :, :3] * 255).astype(np.uint8)).save(target, "PNG")
+        encoded.append(base64.b64encode(target.getvalue()).decode())
+    return json.dumps(encoded)
+
+
+def _compare_pictures() -> None:
+    pixels, table = areas.resize(make_image(5_460, WIDTH)), colormap.lut()
+    tall = np.tile(pixels, (10, 1))[:50_000]
+    print("\n5,460 rows of 150 as one picture; 50,000 averaged to 2,000")
+    makers: dict[str, Callable[[], bytes]] = {
+        "png": lambda: frames.png(pixels, table),
+        "Pillow, palette": lambda: _save(_with_palette(pixels, table), "PNG"),
+        "Pillow, RGB": lambda: _save(Image.fromarray(table[pixels]), "PNG"),
+        "webp": lambda: frames.webp(pixels, table),
+        "average_rows": lambda: np.concatenate([*areas.average_rows([tall], len(tall), 2_000)]).tobytes(),
+    }
+    _print(_measure(makers, 5), {name: f"{len(make()):,} bytes" for name, make in makers.items()})
+
+
+def _with_palette(pixels: NDArray[np.uint8], table: NDArray[np.uint8]) -> Image.Image:
+    picture = Image.fromarray(pixels)
+    picture.putpalette(table.tobytes())
+    return picture
+
+
+def _save(picture: Image.Image, kind: str) -> bytes:
+    target = io.BytesIO()
+    picture.save(target, kind)
+    return target.getvalue()
+
+
+def _report_million() -> None:
+    child = subprocess.run([sys.executable, __file__, "--peak"], capture_output=True, text=True, check=True)
+    print(f"\nStreamed and resized: {child.stdout.strip()}")
+
+
+def _read_million() -> str:
+    before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    log = make_log(["9000.1"] * 5_000, make_image(5_000, WIDTH))
+    header, _, body = log.partition(b"\n")
+    stream = Repeated(header + b"\n", body, len(body) * MILLION // 5_000)
+    started = time.perf_counter()
+    rows = sum(len(areas.resize(block.pixels)) for block in scanlines.read(stream))
+    taken_s = time.perf_counter() - started
+    peak_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib) / 1024
+    return f"peak {peak_mib:.0f} MiB above import, the made rows included; {taken_s:.1f} s for {rows:,} rows"
+
+
+def _measure(contenders: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Return the median seconds of each contender that is installed."""
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name in list(times):
+            started = time.perf_counter()
+            try:
+                contenders[name]()
+            except ImportError as missing:
+                print(f"  {name}: left out, {missing.name} is not installed")
+                del times[name]
+            else:
+                times[name].append(time.perf_counter() - started)
+    return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def _print(times: Mapping[str, float], remarks: Mapping[str, str] | None = None) -> None:
+    first = next(iter(times.values()))
+    for name, taken in times.items():
+        print(f"  {name:18} {taken * 1000:9.1f} ms  x{taken / first:7.2f}  {(remarks or {}).get(name, '')}")
+
+
+if __name__ == "__main__":
+    main()

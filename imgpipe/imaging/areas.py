@@ -1,0 +1,87 @@
+"""Scale rows of pixels by area: a new pixel is the exact mean of what it covers, halves rounded up."""
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from math import gcd
+
+import numpy as np
+from numpy.typing import NDArray
+
+WIDTH = 150
+
+
+def resize(pixels: NDArray[np.uint8], width: int = WIDTH) -> NDArray[np.uint8]:
+    """Scale every row of a block, uint8 (n, w) -> (n, ``width``), w up to 10,000; rows do not touch.
+
+    A running sum is read off at the borders of the new pixels; the differences are what they cover. A matrix
+    product with the weights is as fast only alone on the machine: its threads wait for each other.
+    """
+    places, shares, part, size = _borders(pixels.shape[1], width)
+    # The sums may wrap around: what counts is that the differences, 255 * size at most, fit.
+    narrow = np.uint16 if size <= 256 else np.uint32
+    running = np.zeros((len(pixels), pixels.shape[1] + 1), narrow)
+    np.cumsum(pixels, axis=1, dtype=narrow, out=running[:, 1:])
+    covered = running.take(places, axis=1) * narrow(part)
+    covered[:, :-1] += pixels.take(places[:-1], axis=1) * shares[:-1].astype(narrow)
+    return _mean(covered[:, 1:] - covered[:, :-1], size)
+
+
+@lru_cache(maxsize=16)
+def _borders(source_width: int, width: int) -> tuple[NDArray[np.intp], NDArray[np.intp], int, int]:
+    """Return the pixels that hold the borders, how far in, and both kinds' sizes, all in whole units."""
+    shared = gcd(source_width, width)
+    part, size = width // shared, source_width // shared
+    places, shares = np.divmod(np.arange(width + 1) * size, part)
+    return places, shares, part, size
+
+
+def average_rows(
+    blocks: Iterable[NDArray[np.uint8]], rows: int, max_rows: int
+) -> Iterator[NDArray[np.uint8]]:
+    """Average neighbouring rows of blocks, ``rows`` in all, down to ``max_rows``; fewer pass as they are.
+
+    One block is in memory at a time. New row j covers the rows from j * rows / max_rows to (j + 1) * rows /
+    max_rows; a row on the border counts on both sides with its shares.
+    """
+    if rows <= max_rows:
+        yield from blocks
+        return
+    begun: NDArray[np.int64] | int = 0
+    first = 0
+    for block in blocks:
+        sums, begun = _cut(block, first, rows, max_rows, begun)
+        first += len(block)
+        if len(sums):
+            yield _mean(sums, rows)
+    yield _mean(np.atleast_2d(begun), rows)
+
+
+def _cut(
+    block: NDArray[np.uint8], first: int, rows: int, max_rows: int, begun: NDArray[np.int64] | int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Sum a block up between the borders that fall into it; return what is complete and what is begun.
+
+    Counted in units of 1 / ``max_rows`` of a row, every border is a whole number.
+    """
+    first_border = max(1, -(-first * max_rows // rows))
+    last_border = -(-(first + len(block)) * max_rows // rows)
+    places, shares = np.divmod(np.arange(first_border, last_border) * rows, max_rows)
+    places -= first
+    if not len(places):
+        return np.empty((0, block.shape[1]), np.int64), begun + max_rows * _sum(block)
+    sums = np.empty((len(places) + 1, block.shape[1]), np.int64)
+    sums[0] = begun + max_rows * _sum(block[: places[0]])
+    sums[1:] = np.add.reduceat(block, places, axis=0, dtype=np.uint32)
+    sums[1:] *= max_rows
+    early = shares[:, None] * block[places]
+    sums[:-1] += early
+    sums[1:] -= early
+    return sums[:-1], sums[-1]
+
+
+def _sum(block: NDArray[np.uint8]) -> NDArray[np.int64]:
+    return np.asarray(block.sum(axis=0), np.int64)
+
+
+def _mean(sums: NDArray[np.number], size: int) -> NDArray[np.uint8]:
+    return ((sums + size // 2) // size).astype(np.uint8)
