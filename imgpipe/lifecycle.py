@@ -251,6 +251,13 @@ def remove(image_id: UUID) -> list[str]:
     return keys + [row.original_key] * bool(row.original_key)
 
 
+def queued() -> int:
+    """Count the pictures that some work is still to be done on."""
+    count = db.session.scalar(select(func.count()).where(Image.stage.is_not(None)))
+    db.session.rollback()
+    return count or 0
+
+
 def exists(image_id: UUID) -> bool:
     """Tell whether the picture is still there."""
     found = db.session.scalar(select(func.count()).where(Image.id == image_id))

@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 from imgpipe import create_app
 from imgpipe.config import load
 from imgpipe.extensions import db
+from tests.captions.provider import Provider, serve
 from tests.factories import AppFactory
 
 
@@ -52,6 +53,14 @@ def make_app(tmp_path: Path, migrated: Path) -> Iterator[AppFactory]:
         app.extensions["imgpipe"].jobs.close()
         with app.app_context():
             db.engine.dispose()
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    """Return a caption provider on loopback, which speaks OpenAI's and Hugging Face's wire formats."""
+    with serve() as running:
+        running.drip_s = 0.05
+        yield running
 
 
 @pytest.fixture

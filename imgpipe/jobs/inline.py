@@ -16,9 +16,9 @@ class InlineJobs:
     def start(self) -> None:
         """Do nothing: there is nobody to start."""
 
-    def wake(self, stage: str, image_id: UUID) -> None:
-        """Work until nothing is due in the stage."""
-        while claim := self._backlog.claim(stage):
+    def wake(self, lane: str, image_id: UUID | None = None) -> None:
+        """Work until nothing is due in the lane."""
+        while claim := self._backlog.claim(lane):
             self._backlog.run(claim)
 
     def ping(self) -> None:

@@ -41,8 +41,8 @@ class Jobs(Protocol):
     def start(self) -> None:
         """Begin to work in this process; calling it again is fine."""
 
-    def wake(self, stage: str, image_id: UUID) -> None:
-        """Say that there is new work; a hint, never the only way to hear of it."""
+    def wake(self, lane: str, image_id: UUID | None = None) -> None:
+        """Say that there is new work, for one picture or some; a hint, never the only way to hear of it."""
 
     def ping(self) -> None:
         """Raise ``OSError`` when no work is being done although it should be."""

@@ -5,12 +5,14 @@ database four times a second for work that other processes queued and for leases
 renews the leases of what is running here.
 """
 
+import contextlib
 import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
 from uuid import UUID
 
@@ -23,6 +25,34 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class _Crew:
+    """The threads of one stage, each at one piece of work; nothing else waits in the pool's own queue.
+
+    A task is one piece of work and not an endless loop, because the interpreter joins these threads when
+    it ends: whoever ends it by another way than a signal (a reloader does) waits for one piece at most.
+    """
+
+    def __init__(self, name: str, count: int, task: Callable[[], bool]) -> None:
+        self.pool = ThreadPoolExecutor(count, thread_name_prefix=name)
+        self._idle = threading.Semaphore(count)
+        self._task = task
+
+    def rouse(self) -> None:
+        """Put one more thread to work, if one is idle."""
+        if self._idle.acquire(blocking=False):
+            self._go_on()
+
+    def _go_on(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the pool has ended; the work stays in the database
+            self.pool.submit(self._step)
+
+    def _step(self) -> None:
+        if self._task():
+            self._go_on()
+        else:
+            self._idle.release()
+
+
 class ThreadJobs:
     """Run ``workers[stage]`` threads for each stage and one look-out."""
 
@@ -30,10 +60,9 @@ class ThreadJobs:
         self._backlog = backlog
         self._workers = workers
         self._lease_s = lease_s
-        self._wakes = {stage: threading.Event() for stage in workers}
         self._running: set[Claim] = set()
         self._gate = threading.Lock()  # nobody claims unseen while a stop counts what is held
-        self._pools: list[ThreadPoolExecutor] = []
+        self._crews: dict[str, _Crew] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._pid: int | None = None
@@ -57,17 +86,17 @@ class ThreadJobs:
             if self.started or self.stopping:
                 return
             self._pid = os.getpid()
-            for stage, count in self._workers.items():
-                pool = ThreadPoolExecutor(count, thread_name_prefix=stage)
-                self._pools.append(pool)
-                for _ in range(count):
-                    pool.submit(self._work, stage)
+            self._crews = {
+                stage: _Crew(stage, count, partial(self._work, stage))
+                for stage, count in self._workers.items()
+            }
             self._lookout = threading.Thread(target=self._look_out, name="look-out", daemon=True)
             self._lookout.start()
 
-    def wake(self, stage: str, image_id: UUID) -> None:
-        """Wake the stage's threads of this process; those of others look by themselves."""
-        self._wakes[stage].set()
+    def wake(self, lane: str, image_id: UUID | None = None) -> None:
+        """Rouse a thread of this process; those of others look by themselves."""
+        if lane in self._crews:
+            self._crews[lane].rouse()
 
     def ping(self) -> None:
         """Raise ``OSError`` when the look-out has died."""
@@ -77,24 +106,20 @@ class ThreadJobs:
     def close(self) -> None:
         """Let what is nearly done finish, give the rest back, and leave the threads to their end."""
         self._stop.set()
-        for wake in self._wakes.values():
-            wake.set()
         deadline = time.monotonic() + FINISH_S
         while self._running and time.monotonic() < deadline:
             time.sleep(0.01)
         with self._gate:
             self._steadily(self._backlog.release, self._held())
-        for pool in self._pools:
-            pool.shutdown(wait=False, cancel_futures=True)
+        for crew in self._crews.values():
+            crew.pool.shutdown(wait=False, cancel_futures=True)
 
-    def _work(self, stage: str) -> None:
-        wake = self._wakes[stage]
-        while not self.stopping:
-            wake.clear()
-            if claim := self._claim(stage):
-                self._do(claim)
-            elif not self.stopping:
-                wake.wait()
+    def _work(self, stage: str) -> bool:
+        """Do one piece of work; returns whether there was any."""
+        claim = self._claim(stage)
+        if claim:
+            self._do(claim)
+        return claim is not None
 
     def _claim(self, stage: str) -> Claim | None:
         with self._gate:
@@ -115,8 +140,8 @@ class ThreadJobs:
         renewed = time.monotonic()
         while not self._stop.wait(LOOK_S):
             for stage in self._steadily(self._backlog.due) or ():
-                if stage in self._wakes:
-                    self._wakes[stage].set()
+                for _ in range(self._workers.get(stage, 0)):
+                    self._crews[stage].rouse()
             if time.monotonic() - renewed > self._lease_s / 3:
                 renewed = time.monotonic()
                 self._steadily(self._backlog.renew, self._held())

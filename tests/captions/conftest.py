@@ -1,7 +1,7 @@
 """A provider on loopback, the two remote captioners that speak to it, and a picture for them."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from io import BytesIO
@@ -12,7 +12,7 @@ from PIL import Image
 from imgpipe.captions import Captioner
 from imgpipe.captions.huggingface import HuggingFace
 from imgpipe.captions.openai import OpenAI
-from tests.captions.provider import Provider, serve
+from tests.captions.provider import Provider
 
 KEY = "sk-proj-4mZq8Wv2Lr7Xc1Tn6Yb3Hd9"
 PATIENT_S, HASTY_S = 10.0, 0.3
@@ -25,13 +25,6 @@ def _openai(provider: Provider, timeout_s: float) -> Captioner:
 
 def _huggingface(provider: Provider, timeout_s: float) -> Captioner:
     return HuggingFace(KEY, url=provider.huggingface_url, timeout_s=timeout_s)
-
-
-@pytest.fixture
-def provider() -> Iterator[Provider]:
-    with serve() as running:
-        running.drip_s = 0.05
-        yield running
 
 
 @pytest.fixture(params=[_openai, _huggingface], ids=["openai", "huggingface"])
