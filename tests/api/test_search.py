@@ -11,7 +11,7 @@ from tests.factories import AppFactory, jpeg, upload
 from tests.test_captioning import openai
 
 
-def names(client: FlaskClient, q: str, **query: object) -> list[str]:
+def names(client: FlaskClient, q: str, **query: str) -> list[str]:
     return [item["original_name"] for item in page(client, q=q, **query)["data"]]
 
 

@@ -1,0 +1,98 @@
+"""The README tells the options, routes and errors that the code has; ``python -m tests.test_readme`` rewrites them."""
+
+import re
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from imgpipe.config import Settings
+from imgpipe.errors import ConfigError, ImgpipeError
+from tests.servers import ROOT
+
+README = ROOT / "README.md"
+HIDDEN = {"static", "docs.page"}
+
+
+def options(app: Flask) -> str:
+    rows = [
+        f"| `{entry.metadata['variable']}` | {_default(entry.default)} | {entry.metadata['help']} |"
+        for entry in fields(Settings)
+    ]
+    return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows])
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, Path):
+        return "`instance/`"
+    text = str(value).lower() if isinstance(value, bool) else str(value or "")
+    return f"`{text}`" if text and text != "()" else ""
+
+
+def routes(app: Flask) -> str:
+    rows = []
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
+        if rule.endpoint in HIDDEN:
+            continue
+        methods = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+        summary = (app.view_functions[rule.endpoint].__doc__ or "").strip().splitlines()[0]
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        rows += [f"| `{method} {path}` | {summary} |" for method in methods]
+    return "\n".join(["| route | what it does |", "|---|---|", *rows])
+
+
+def errors(app: Flask) -> str:
+    leaves = [leaf for leaf in ImgpipeError.__subclasses__() if leaf is not ConfigError]
+    ordered = sorted([*leaves, ImgpipeError], key=lambda leaf: (leaf.status, leaf.code))
+    rows = [f"| {leaf.status} | `{leaf.code}` | {leaf.sentence} |" for leaf in ordered]
+    return "\n".join(["| HTTP | code | sentence |", "|---|---|---|", *rows])
+
+
+TABLES: dict[str, Callable[[Flask], str]] = {"options": options, "routes": routes, "errors": errors}
+
+
+def section(name: str) -> str:
+    found = re.search(rf"<!-- {name} -->\n(.*?)\n?<!-- /{name} -->", README.read_text(), re.DOTALL)
+    assert found, name
+    return found[1]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_readme_tells_what_the_code_has(app: Flask, name: str) -> None:
+    assert section(name) == TABLES[name](app), "python -m tests.test_readme rewrites the tables"
+
+
+def test_the_readme_shows_only_pictures_that_are_there() -> None:
+    shown = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README.read_text())
+    assert shown
+    assert [path for path in shown if not (ROOT / path).is_file()] == []
+
+
+def test_no_document_names_a_machine() -> None:
+    documents = [README, ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]
+    assert not [str(path) for path in documents if re.search(r"/(?:root|home|work)/\w", path.read_text())]
+
+
+def rewrite(app: Flask) -> None:
+    """Put the tables of the code into the README."""
+    text = README.read_text()
+    for name, make in TABLES.items():
+        marks = rf"(<!-- {name} -->\n).*?\n?(<!-- /{name} -->)"
+        table = make(app)
+        text = re.sub(
+            marks, lambda found, table=table: f"{found[1]}{table}\n{found[2]}", text, flags=re.DOTALL
+        )
+    README.write_text(text)
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    from imgpipe import create_app
+    from imgpipe.config import load
+
+    with tempfile.TemporaryDirectory() as folder:
+        rewrite(create_app(load({"IMGPIPE_DATA_DIR": folder, "IMGPIPE_JOBS": "inline"})))
