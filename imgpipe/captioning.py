@@ -9,7 +9,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, select
@@ -53,10 +53,8 @@ def caption(claim: Claim) -> None:
 
 def _ask(claim: Claim, image: Image, captioner: Captioner) -> None:
     """Make one call, noted before it is made so that no crash makes it a fourth."""
-    now = utc_now()
-    began_at = image.caption_began_at or now
-    timeout_s = parts.settings.caption_timeout_s
-    if image.caption_calls and (now - began_at).total_seconds() + timeout_s > STAGE_S:
+    began_at = image.caption_began_at or utc_now()
+    if image.caption_calls and _elapsed_s(began_at) + parts.settings.caption_timeout_s > STAGE_S:
         return _give_up(claim, CaptionError("timeout", "There was no time left for another try."), 0)
     try:
         jpeg = _medium(image)
@@ -71,18 +69,27 @@ def _ask(claim: Claim, image: Image, captioner: Captioner) -> None:
     started = time.perf_counter()
     outcome = _call(captioner, jpeg)
     worked_ms = round((time.perf_counter() - started) * 1000)
-    if isinstance(outcome, Caption):
-        lifecycle.finish(claim, worked_ms=worked_ms, then=None, **_done(outcome, captioner))
-        return None
-    log.warning("no caption after %d ms: %s: %s", worked_ms, outcome.code, outcome.message)
-    if outcome.permanent:
-        _pause(outcome)
-    elapsed_s = (utc_now() - began_at).total_seconds()
-    wait_s = delay_s(outcome, calls, elapsed_s, timeout_s)
+    if isinstance(outcome, CaptionError):
+        return _judge(claim, outcome, calls, began_at, worked_ms, image.worked_ms)
+    lifecycle.finish(claim, worked_ms=worked_ms, then=None, **_done(outcome, captioner))
+    return None
+
+
+def _judge(
+    claim: Claim, error: CaptionError, calls: int, began_at: datetime, worked_ms: int, before_ms: int
+) -> None:
+    """Try again later, or tell the picture why there is no caption; pause where nothing else can work."""
+    log.warning("no caption after %d ms: %s: %s", worked_ms, error.code, error.message)
+    if error.permanent:
+        _pause(error)
+    wait_s = delay_s(error, calls, _elapsed_s(began_at), parts.settings.caption_timeout_s)
     if wait_s is None:
-        return _give_up(claim, outcome, worked_ms)
-    total_ms = image.worked_ms + worked_ms
-    return lifecycle.postpone(claim, wait_s, to=lifecycle.RECAPTION, worked_ms=total_ms)
+        return _give_up(claim, error, worked_ms)
+    return lifecycle.postpone(claim, wait_s, to=lifecycle.RECAPTION, worked_ms=before_ms + worked_ms)
+
+
+def _elapsed_s(began_at: datetime) -> float:
+    return (utc_now() - began_at).total_seconds()
 
 
 def _call(captioner: Captioner, jpeg: bytes) -> Caption | CaptionError:

@@ -126,7 +126,8 @@ def finish(
     Returns False, with nothing written, when the claim has passed to another or the picture is gone.
     """
     now = utc_now()
-    with writing(durable=False) as session:
+    # What ends the work is durable: a caption may have been paid for.
+    with writing(durable=then is None) as session:
         held = _hold(session, claim)
         if held is None:
             return False
