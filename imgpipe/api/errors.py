@@ -4,7 +4,7 @@ import errno
 import logging
 from typing import Any
 
-from flask import Flask, Response, g, jsonify
+from flask import Flask, Response, jsonify, request
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
 from werkzeug.exceptions import HTTPException
 
@@ -20,6 +20,7 @@ from imgpipe.errors import (
 )
 
 RETRY_AFTER_S = 2
+WITH_MESSAGE = frozenset({"compat.analyze_and_wait"})  # an older client reads the sentence there
 _BY_STATUS: dict[int, type[ImgpipeError]] = {
     404: NotFound,
     405: MethodNotAllowed,
@@ -53,8 +54,7 @@ def init_app(app: Flask) -> None:
 
 def answer(error: ImgpipeError) -> Response:
     """Shape an error of ours."""
-    shape = g.get("answer_error", content)
-    response = jsonify(shape(error))
+    response = jsonify(content(error))
     response.status_code = error.status
     if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(error.retry_after_s)
@@ -63,7 +63,7 @@ def answer(error: ImgpipeError) -> Response:
 
 def content(error: ImgpipeError) -> dict[str, Any]:
     """Return the JSON of an error: envelope, sentence, code, details, request id."""
-    return {
+    told = {
         "status": "error",
         "data": None,
         "error": error.message,
@@ -71,6 +71,7 @@ def content(error: ImgpipeError) -> dict[str, Any]:
         "details": error.details,
         "request_id": request_id(),
     }
+    return told | ({"message": error.message} if request.endpoint in WITH_MESSAGE else {})
 
 
 def _answer_http(error: HTTPException) -> Any:

@@ -75,7 +75,7 @@ def test_analyze_image_refuses_with_error_and_message(client: FlaskClient, data:
 def test_analyze_image_needs_the_key_where_there_is_one(make_app: AppFactory) -> None:
     client = make_app(IMGPIPE_API_KEYS="k").test_client()
     response = post_form(client, "/api/images/analyze-image", {"uploaded_file": ("cat.jpg", jpeg())})
-    refused(response, 401, "unauthorized")
+    assert refused(response, 401, "unauthorized")["message"]
 
 
 def test_analyze_image_hands_over_to_polling_what_takes_too_long(
