@@ -1,8 +1,10 @@
 """Serve the web page and the API's documentation, both without the internet."""
 
+import re
 from typing import Any
 
 from flask import Blueprint, Response, current_app, render_template, send_from_directory
+from markupsafe import Markup, escape
 
 from imgpipe.config import ROOT
 
@@ -26,6 +28,12 @@ def show() -> Response:
     return _guarded(
         current_app.make_response(render_template("docs.html", spec=spec, operations=_operations(spec)))
     )
+
+
+@blp.app_template_filter("code")
+def _code(text: str) -> Markup:
+    """Set what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _operations(spec: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,0 +1,100 @@
+// Every request to the service goes through here: addresses, the envelope, the key.
+import * as key from "./key.js";
+
+/** What the service refused, in its own words. */
+export class ApiError extends Error {
+  constructor(status, body) {
+    super(body?.error ?? (status ? `The server answered ${status}.` : "The server cannot be reached."));
+    Object.assign(this, { status, code: body?.code, details: body?.details });
+  }
+}
+
+/** Make a link of an answer work from here, also when BASE_URL names another host. */
+export function address(link, query) {
+  const url = new URL(link.slice(Math.max(0, link.lastIndexOf("api/"))), document.baseURI);
+  for (const [name, value] of Object.entries(query ?? {})) if (value !== "") url.searchParams.set(name, value);
+  return url.href;
+}
+
+const headers = () => (key.current() ? { "X-API-Key": key.current() } : {});
+
+// After a 401, whether to try again; another request may have got a key meanwhile.
+const renewed = (sent) => key.current() !== sent || key.ask();
+
+/** Fetch; ask for a key where one is wanted. Throws ApiError. */
+export async function request(method, link, { query, json, signal } = {}) {
+  const sent = key.current();
+  const body = json && JSON.stringify(json);
+  const type = json && { "Content-Type": "application/json" };
+  const response = await fetch(address(link, query), { method, signal, body, headers: { ...headers(), ...type } }).catch((error) => {
+    throw signal?.aborted ? error : new ApiError(0);
+  });
+  if (response.ok) return response;
+  if (response.status === 401 && (await renewed(sent))) return request(method, link, { query, json, signal });
+  throw new ApiError(response.status, await response.json().catch(() => null));
+}
+
+/** Return the envelope: `data`, and for lists `next` beside it. */
+export const get = async (link, query, signal) => (await request("GET", link, { query, signal })).json();
+
+/** Post a form; `progress` hears the part that has been sent, 0 to 1. Throws ApiError. */
+export async function upload(link, form, progress) {
+  const sent = key.current();
+  const { status, response } = await transfer(link, form, progress);
+  if (status >= 200 && status < 300) return response.data;
+  if (status === 401 && (await renewed(sent))) return upload(link, form, progress);
+  throw new ApiError(status, response);
+}
+
+// XMLHttpRequest, because fetch does not tell how far an upload is.
+function transfer(link, form, progress) {
+  return new Promise((resolve) => {
+    const xhr = new XMLHttpRequest();
+    xhr.open("POST", address(link));
+    for (const [name, value] of Object.entries(headers())) xhr.setRequestHeader(name, value);
+    xhr.responseType = "json";
+    xhr.upload.onprogress = (event) => progress(event.loaded / event.total);
+    xhr.onloadend = () => resolve(xhr);
+    xhr.send(form);
+  });
+}
+
+/** Show a picture; <img> cannot send a key, so with one in use it is fetched once it is near. */
+export function show(img, link) {
+  if (!key.current()) {
+    img.src = address(link);
+    return;
+  }
+  img.dataset.link = link;
+  near.observe(img);
+}
+
+const near = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) if (isIntersecting) fetchInto(target);
+}, { rootMargin: "600px" });
+
+async function fetchInto(img) {
+  near.unobserve(img);
+  try {
+    img.src = await blobUrl(img.dataset.link);
+    await img.decode();
+    URL.revokeObjectURL(img.src);
+  } catch {
+    img.dispatchEvent(new Event("error"));
+  }
+}
+
+const blobUrl = async (link) => URL.createObjectURL(await (await request("GET", link)).blob());
+
+/** Let a link download by itself, or with the key where one is in use. */
+export function downloads(anchor, link, name) {
+  anchor.href = address(link);
+  anchor.download = name;
+  anchor.onclick = async (event) => {
+    if (!key.current()) return;
+    event.preventDefault();
+    const href = await blobUrl(link);
+    Object.assign(document.createElement("a"), { href, download: name }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 60_000);
+  };
+}

@@ -1,0 +1,128 @@
+"""Drive the page in a real Chromium over a real server; every visit is watched for errors and strangers."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
+
+from tests.factories import jpeg
+from tests.servers import Server, serving
+
+CROWD = 500
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# What Chromium itself writes to the console about any answer from 400 on.
+REFUSAL = "Failed to load resource: the server responded with a status of"
+Visit = Callable[..., Page]
+
+
+def _chromium() -> str:
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    if os.environ.get("CI") == "true":
+        raise RuntimeError("CI=true, and there is no Chromium on this machine")
+    pytest.skip("there is no Chromium on this machine")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Return the system's Chromium, headless."""
+    path = _chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a server with room for every test that brings its own pictures."""
+    with serving(tmp_path_factory.mktemp("page"), WEB_CONCURRENCY="1") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a server that holds 500 pictures."""
+    with serving(tmp_path_factory.mktemp("crowd")) as running:
+        tiny = jpeg(24, 16)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda number: running.upload(tiny, f"crowd {number}.jpg"), range(CROWD)))
+        running.await_all_done()
+        yield running
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visit]:
+    """Return a function that opens an address; at the end no error and no foreign host may have been met.
+
+    ``tolerated`` is how a console error begins that belongs to the test, ``record`` hears every address that
+    is asked for; further options are the context's.
+    """
+    contexts: list[BrowserContext] = []
+    faults: list[str] = []
+
+    def open_page(
+        url: str, tolerated: str = "-", record: Callable[[str], None] | None = None, **options: Any
+    ) -> Page:
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        _watch(page, url, tolerated, faults)
+        if record:
+            page.on("request", lambda request: record(request.url))
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not faults
+
+
+def _watch(page: Page, url: str, tolerated: str, faults: list[str]) -> None:
+    host = "/".join(url.split("/")[:3]) + "/"
+
+    def told(kind: str, text: str, source: str) -> None:
+        if kind in ("error", "warning") and not text.startswith(tolerated):
+            faults.append(f"console {kind}: {text} ({source})")
+
+    def requested(address: str) -> None:
+        if not address.startswith((host, "data:", "blob:" + host)):
+            faults.append(f"request to {address}")
+
+    def alerted(dialog: Dialog) -> None:
+        faults.append(f"script ran: {dialog.message}")
+        dialog.dismiss()
+
+    page.on("console", lambda message: told(message.type, message.text, message.location["url"]))
+    page.on("pageerror", lambda error: faults.append(f"page error: {error}"))
+    page.on("dialog", alerted)
+    page.on("request", lambda request: requested(request.url))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Callable[..., list[Path]]:
+    """Return a function that writes pictures to disk under the names given."""
+
+    def write(*names: str) -> list[Path]:
+        paths = [tmp_path / name for name in names]
+        for path in paths:
+            path.write_bytes(jpeg(320, 200))
+        return paths
+
+    return write

@@ -1,0 +1,102 @@
+"""For everyone: by keyboard, on a phone, with a screen reader, in the dark, with a key."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.acts import PHONE, serious_faults
+from tests.browser.conftest import REFUSAL, Visit
+from tests.factories import jpeg
+from tests.servers import Server, serving
+
+KEY = "open-sesame"
+READY = {"": "#tiles img", "#/image/": "dialog textarea", "api/docs": "h2"}
+
+
+@pytest.fixture(scope="module")
+def picture(server: Server) -> str:
+    """Return the id of a picture that is ready."""
+    image_id = server.upload(jpeg(600, 400), "for everyone.jpg")
+    server.await_all_done()
+    return image_id
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("place", ["", "#/image/", "api/docs"])
+def test_axe_finds_no_serious_fault(
+    server: Server, visit: Visit, picture: str, place: str, scheme: str
+) -> None:
+    page = visit(
+        f"{server.url}/{place}{picture if 'image' in place else ''}", tolerated=REFUSAL, color_scheme=scheme
+    )
+    expect(page.locator(READY[place]).first).to_be_visible()
+    assert serious_faults(page) == []
+
+
+@pytest.mark.parametrize("place", ["", "#/image/"])
+def test_nothing_is_wider_than_a_phone(server: Server, visit: Visit, picture: str, place: str) -> None:
+    page = visit(f"{server.url}/{place}{picture if place else ''}", **PHONE)
+    expect(page.locator(READY[place]).first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    if place:
+        assert page.evaluate("(d => d.scrollWidth - d.clientWidth)(document.querySelector('dialog'))") <= 0
+
+
+def test_the_keyboard_alone_opens_comments_on_and_closes_a_picture(
+    server: Server, visit: Visit, picture: str
+) -> None:
+    page = visit(server.url)
+    tile = page.locator(f"[data-id='{picture}'] a")
+    expect(tile).to_be_visible()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if tile.evaluate("one => one === document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Close")).to_be_focused()
+    while not page.get_by_label("Write a comment").evaluate("one => one === document.activeElement"):
+        page.keyboard.press("Tab")
+    page.keyboard.type("By keys alone")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("dialog li")).to_contain_text("By keys alone")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(tile).to_be_focused()
+
+
+def test_uploads_and_counts_are_told_to_a_screen_reader(server: Server, visit: Visit) -> None:
+    page = visit(server.url)
+    assert page.locator("#uploads [role=status]").count() == 1
+    assert page.locator("#more[role=status]").count() == 1
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a server that wants a key."""
+    with serving(tmp_path_factory.mktemp("locked"), IMGPIPE_API_KEYS=KEY, WEB_CONCURRENCY="1") as running:
+        yield running
+
+
+def test_the_key_is_asked_for_once_and_kept_for_the_tab(locked: Server, visit: Visit, tmp_path: Path) -> None:
+    (tmp_path / "secret.jpg").write_bytes(jpeg(90, 60))
+    page = visit(locked.url, tolerated=REFUSAL)
+    field = page.locator("#key input")
+    field.fill("wrong")
+    field.press("Enter")
+    expect(page.locator("#key")).to_contain_text("did not accept")
+    field.fill(KEY)
+    field.press("Enter")
+    expect(page.locator("#key")).not_to_be_visible()
+    page.set_input_files("#files", tmp_path / "secret.jpg")
+    thumbnail = page.locator("#tiles li", has_text="secret.jpg").locator("img")
+    expect(thumbnail).to_have_js_property("naturalWidth", 90)
+    page.reload()
+    expect(thumbnail).to_have_js_property("naturalWidth", 90)
+    expect(page.locator("#key")).not_to_be_visible()
+    page.locator("#tiles a").first.click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download original").click()
+    assert Path(download.value.path()).read_bytes() == (tmp_path / "secret.jpg").read_bytes()

@@ -1,0 +1,116 @@
+"""Captions: shown when they come, explained when they do not, and never in the way of the picture."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Request, expect
+
+from tests.browser.acts import drop, names
+from tests.browser.conftest import Visit
+from tests.captions.provider import SENTENCE, Provider, serve
+from tests.factories import jpeg
+from tests.servers import Server, serving
+
+HOSTILE = "<img src=x onerror=alert(1)> by the sea"
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Provider]:
+    """Return a caption provider on loopback."""
+    with serve() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def captioning(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a server that asks the provider."""
+    options = {
+        "IMGPIPE_CAPTIONER": "openai",
+        "OPENAI_API_KEY": "sk-test-4mZq8Wv2Lr7Xc1Tn",
+        "IMGPIPE_CAPTION_URL": provider.openai_url,
+        "IMGPIPE_CAPTION_TIMEOUT_S": "2",
+        "WEB_CONCURRENCY": "1",
+    }
+    with serving(tmp_path_factory.mktemp("captioning"), **options) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _well_again(provider: Provider) -> None:
+    provider.fault, provider.sentence = "", SENTENCE
+
+
+def test_a_caption_is_read_and_found(captioning: Server, visit: Visit) -> None:
+    image_id = captioning.upload(jpeg(200, 150), "dog.jpg")
+    captioning.upload(jpeg(150, 150), "other.jpg")
+    captioning.await_all_done()
+    page = visit(f"{captioning.url}/#/image/{image_id}")
+    expect(page.locator("dialog .caption")).to_have_text(SENTENCE)
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator(f"[data-id='{image_id}'] img")).to_have_attribute("alt", SENTENCE)
+    page.fill("input[name=q]", "playing gra")
+    expect(page.locator(f"[data-id='{image_id}']")).to_be_visible()
+    assert "dog.jpg" in names(page)
+
+
+def test_the_thumbnail_does_not_wait_for_the_caption(
+    captioning: Server, visit: Visit, provider: Provider
+) -> None:
+    provider.fault = "hang"
+    page = visit(captioning.url)
+    page.wait_for_selector("#stats dd")
+    drop(page, {"patient.jpg": jpeg(210, 140)})
+    tile = page.locator("#tiles li", has_text="patient.jpg")
+    expect(tile).to_have_attribute("data-state", "captioning")
+    expect(tile.locator("img")).to_have_js_property("naturalWidth", 210)
+    provider.fault = ""
+    expect(tile).to_have_attribute("data-state", "success", timeout=20_000)
+    expect(tile.locator("img")).to_have_attribute("alt", SENTENCE)
+
+
+def test_waiting_takes_two_connections_at_most(captioning: Server, visit: Visit, provider: Provider) -> None:
+    provider.fault = "hang"
+    page = visit(captioning.url)
+    page.wait_for_selector("#stats dd")
+    polls: list[str] = []
+    most = 0
+
+    def began(request: Request) -> None:
+        nonlocal most
+        if "wait=" in request.url:
+            polls.append(request.url)
+            most = max(most, len(polls))
+
+    def ended(request: Request) -> None:
+        if "wait=" in request.url:
+            polls.remove(request.url)
+
+    page.on("request", began)
+    page.on("requestfinished", ended)
+    drop(page, {f"crowd {number}.jpg": jpeg(100 + number, 80) for number in range(4)})
+    expect(page.locator("#tiles li[data-state=captioning]")).to_have_count(4, timeout=20_000)
+    provider.fault = ""
+    expect(page.locator("#tiles li[data-state=captioning]")).to_have_count(0, timeout=20_000)
+    assert most == 2
+
+
+def test_a_caption_that_failed_says_why_and_is_tried_again(
+    captioning: Server, visit: Visit, provider: Provider
+) -> None:
+    provider.fault = "bad_image"
+    image_id = captioning.upload(jpeg(220, 140), "stubborn.jpg")
+    captioning.await_all_done()
+    reason = captioning.get(f"/api/images/{image_id}")["caption_error"]["message"]
+    page = visit(f"{captioning.url}/#/image/{image_id}")
+    expect(page.get_by_role("dialog")).to_contain_text(f"No caption: {reason}")
+    provider.fault = ""
+    page.get_by_role("button", name="Retry").click()
+    expect(page.locator("dialog .caption")).to_have_text(SENTENCE, timeout=20_000)
+
+
+def test_hostile_captions_stay_text(captioning: Server, visit: Visit, provider: Provider) -> None:
+    provider.sentence = HOSTILE
+    image_id = captioning.upload(jpeg(230, 140), "hostile.jpg")
+    captioning.await_all_done()
+    page = visit(f"{captioning.url}/#/image/{image_id}")
+    expect(page.locator("dialog .caption")).to_have_text(HOSTILE)

@@ -1,0 +1,210 @@
+"""The viewer of a depth log: what is drawn is what was measured, wherever one goes."""
+
+import io
+import re
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.browser.acts import PHONE, serious_faults
+from tests.browser.conftest import Visit
+from tests.servers import Server
+
+ROWS, STEP, FIRST = 6000, 0.5, 1000.0
+_GREY_AT = """([canvas, part]) => {
+  const x = canvas.width * 0.7, y = Math.floor(canvas.height * part);
+  return canvas.getContext("2d").getImageData(x, y, 1, 1).data[0];
+}"""
+
+
+def _grey(row: int) -> int:
+    return row * 37 % 256
+
+
+def _row_at(depth: float) -> int:
+    return round((depth - FIRST) / STEP)
+
+
+@pytest.fixture(scope="module")
+def log(server: Server) -> str:
+    """Store a log whose every row has a grey of its own; return its address."""
+    lines = (f"{FIRST + row * STEP}," + ",".join([str(_grey(row))] * 8) for row in range(ROWS))
+    data = "depth," + ",".join("abcdefgh") + "\n" + "\n".join(lines)
+    files = {"file": ("grey.csv", data.encode())}
+    assert requests.post(f"{server.url}/api/frames", files=files, data={"log": "grey"}, timeout=30).ok
+    return f"{server.url}/#/logs/grey"
+
+
+@pytest.fixture
+def view(log: str, visit: Visit) -> Callable[..., Page]:
+    """Return a function that opens the log and waits until what is in view has come."""
+
+    def open_view(query: str = "?from=1100&to=1110&map=gray", **options: object) -> Page:
+        page = visit(log + query, tolerated="Canvas2D: Multiple readback", **options)
+        _await_tiles(page)
+        return page
+
+    return open_view
+
+
+def _await_tiles(page: Page) -> None:
+    page.wait_for_timeout(60)  # the view is drawn, and its tiles asked for, with the next frame
+    expect(page.get_by_role("slider")).to_have_attribute("aria-busy", "false")
+
+
+def _range(page: Page) -> tuple[float, float]:
+    page.wait_for_timeout(60)
+    text = page.get_by_role("slider").get_attribute("aria-valuetext") or ""
+    low, high = text.split(" to ")
+    return float(low), float(high)
+
+
+def _assert_drawn_as_measured(page: Page) -> None:
+    _await_tiles(page)
+    low, high = _range(page)
+    canvas = page.get_by_role("slider").element_handle()
+    drawn = [page.evaluate(_GREY_AT, [canvas, part]) for part in (0.2, 0.5, 0.8)]
+    rows = [_row_at(low + part * (high - low)) for part in (0.2, 0.5, 0.8)]
+    for grey, row in zip(drawn, rows, strict=True):
+        assert grey in [_grey(near) for near in (row - 1, row, row + 1)]
+
+
+def test_a_view_opens_at_the_whole_log(view: Callable[..., Page]) -> None:
+    assert _range(view("")) == (999.8, 3999.8)
+
+
+def test_what_is_drawn_is_what_was_measured(view: Callable[..., Page]) -> None:
+    _assert_drawn_as_measured(view())
+
+
+def test_dragging_pans(view: Callable[..., Page]) -> None:
+    page = view()
+    box = page.get_by_role("slider").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 400, box["y"] + box["height"] * 0.75)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 400, box["y"] + box["height"] * 0.25, steps=5)
+    page.mouse.up()
+    assert _range(page) == pytest.approx((1105, 1115), abs=0.2)
+    _assert_drawn_as_measured(page)
+
+
+def test_the_wheel_scrolls_through_the_log(view: Callable[..., Page]) -> None:
+    page = view()
+    page.get_by_role("slider").hover()
+    for _ in range(10):
+        page.mouse.wheel(0, 300)
+    low, high = _range(page)
+    assert low > 1120
+    assert high - low == pytest.approx(10, abs=0.2)
+    _assert_drawn_as_measured(page)
+
+
+def test_control_and_wheel_zoom_about_the_pointer(view: Callable[..., Page]) -> None:
+    page = view()
+    page.get_by_role("slider").hover()
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, 200)
+    page.keyboard.up("Control")
+    low, high = _range(page)
+    assert high - low > 15
+    assert (low + high) / 2 == pytest.approx(1105, abs=0.5)
+    _assert_drawn_as_measured(page)
+
+
+def test_keys_go_through_the_whole_log(view: Callable[..., Page]) -> None:
+    page = view()
+    page.get_by_role("slider").focus()
+    page.keyboard.press("End")
+    assert _range(page)[1] == 3999.8
+    _assert_drawn_as_measured(page)
+    page.keyboard.press("Home")
+    assert _range(page)[0] == 999.8
+    page.keyboard.press("PageDown")
+    page.keyboard.press("-")
+    low, high = _range(page)
+    assert high - low == pytest.approx(16, abs=0.2)
+    page.keyboard.press("0")
+    assert _range(page) == (999.8, 3999.8)
+
+
+def test_a_press_on_the_overview_goes_there(view: Callable[..., Page]) -> None:
+    page = view()
+    box = page.get_by_role("slider").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 10, box["y"] + box["height"] / 2)
+    low, high = _range(page)
+    assert (low + high) / 2 == pytest.approx(2500, abs=10)
+
+
+def test_typed_depths_are_gone_to(view: Callable[..., Page]) -> None:
+    page = view()
+    page.get_by_label("From").fill("1102")
+    page.keyboard.press("Enter")
+    assert _range(page) == (1102, 1110)
+
+
+def test_another_colour_map_needs_no_other_pixels(view: Callable[..., Page]) -> None:
+    page = view()
+    canvas = page.get_by_role("slider").element_handle()
+    grey = page.evaluate(_GREY_AT, [canvas, 0.5])
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.get_by_label("Colours").select_option("gray_r")
+    page.wait_for_timeout(400)
+    assert page.evaluate(_GREY_AT, [canvas, 0.5]) == 255 - grey
+    assert [url for url in asked if "/api/" in url] == []
+    assert page.url.endswith("map=gray_r")
+
+
+def test_the_depth_and_value_under_the_pointer_are_told(view: Callable[..., Page]) -> None:
+    page = view()
+    page.get_by_role("slider").hover()
+    expect(page.locator("output")).to_have_text(re.compile(r"depth 110[45]\.\d, column \d+, value \d+"))
+    depth, value = re.findall(r"(?:depth|value) ([\d.]+)", page.inner_text("output"))
+    assert int(value) == _grey(_row_at(float(depth)))
+
+
+def test_the_link_reopens_exactly_this_view(view: Callable[..., Page], visit: Visit) -> None:
+    page = view("?from=1203.25&to=1217.5&map=viridis_r")
+    page.get_by_role("slider").press("ArrowDown")
+    page.wait_for_timeout(400)
+    link = page.get_by_role("link", name="Link to this view").get_attribute("href")
+    assert link is not None
+    again = visit(page.url.split("#")[0] + "#" + link.split("#")[1])
+    _await_tiles(again)
+    drawn = "document.querySelector('canvas').toDataURL()"
+    assert _range(again) == _range(page)
+    assert again.evaluate(drawn) == page.evaluate(drawn)
+
+
+def test_only_what_is_in_view_is_fetched(log: str, visit: Visit) -> None:
+    asked: list[str] = []
+    page = visit(log + "?from=2000&to=2100", record=asked.append)
+    _await_tiles(page)
+    ranges = [parse_qs(urlsplit(url).query) for url in asked if "format=raw" in url]
+    near = [one for one in ranges if float(one["depth_max"][0]) - float(one["depth_min"][0]) < 3000]
+    assert len(ranges) - len(near) == 1
+    assert 1 <= len(near) <= 3
+    for one in near:
+        assert float(one["depth_min"][0]) <= 2100
+        assert float(one["depth_max"][0]) >= 2000
+
+
+def test_the_range_downloads_as_a_png(view: Callable[..., Page]) -> None:
+    page = view()
+    page.wait_for_timeout(300)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download PNG").click()
+    with open(download.value.path(), "rb") as file:
+        assert Image.open(io.BytesIO(file.read())).size == (150, 21)
+
+
+def test_the_viewer_fits_a_phone_and_axe_finds_no_serious_fault(view: Callable[..., Page]) -> None:
+    page = view(**PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert serious_faults(page) == []
