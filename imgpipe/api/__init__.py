@@ -6,9 +6,11 @@ from flask_smorest import Api
 from imgpipe.api import (
     comments,
     compat,
+    depthlogs,
     detail,
     docs,
     errors,
+    frames,
     health,
     keys,
     listing,
@@ -26,6 +28,8 @@ BLUEPRINTS = (
     thumbnails.blp,
     comments.blp,
     stats.blp,
+    depthlogs.blp,
+    frames.blp,
     health.blp,
     compat.blp,
 )

@@ -1,22 +1,29 @@
 """Answer the calls of older services' clients: the same use cases, in the shapes that those knew."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from typing import Any
 from uuid import UUID
 
 import marshmallow as ma
-from flask import Response, g
+import numpy as np
+from flask import Response
 from marshmallow import fields
+from numpy.typing import NDArray
 
-from imgpipe import comments, images
-from imgpipe.api import errors, files, links
+from imgpipe import comments, depthlogs, images, intervals
+from imgpipe.api import files, links
 from imgpipe.api.blueprint import PlainBlueprint
 from imgpipe.api.bodies import received
 from imgpipe.api.comments import sent_text
+from imgpipe.api.depthlogs import BODY, accept_sent
 from imgpipe.api.detail import awaited
+from imgpipe.api.frames import encode_rows
+from imgpipe.api.ranges import RangeQuery, ReceiptSchema
 from imgpipe.api.schemas import MAX_WAIT_S, ImageSchema, Utc, image_id
-from imgpipe.errors import CorruptImage, ImgpipeError, NotFound
+from imgpipe.errors import CorruptImage, LogNotFound, NotFound
+from imgpipe.imaging import colormap
 from imgpipe.models import Comment, Image
 from imgpipe.paging import Page
 
@@ -54,11 +61,16 @@ class OldCommentSchema(ma.Schema):
     edited_date = Utc(attribute="edited_at")
 
 
+class OldReceiptSchema(ReceiptSchema):
+    """What a CSV brought, with the sentence that older clients know."""
+
+    message = fields.Constant("CSV data uploaded successfully")
+
+
 @blp.route("/api/images/analyze-image", methods=["POST"])
 @blp.response(200)
 def analyze_and_wait() -> tuple[dict[str, Any], int]:
     """Upload by the field `uploaded_file` and wait for the caption; 202 when that takes over 30 s."""
-    g.answer_error = _with_message
     image = awaited(images.accept(*received()).id, MAX_WAIT_S)
     if image.status == "processing":
         shown: dict[str, Any] = ImageSchema().dump(image)
@@ -71,10 +83,6 @@ def analyze_and_wait() -> tuple[dict[str, Any], int]:
         "thumbnail": f"{links.root()}/api/thumbnails/{name}",
         "openai_response": _provider_answer(image),
     }, 200
-
-
-def _with_message(error: ImgpipeError) -> dict[str, Any]:
-    return {**errors.content(error), "message": error.message}
 
 
 def _provider_answer(image: Image) -> Any:
@@ -136,6 +144,41 @@ def list_comments(query: dict[str, Any], id: str) -> dict[str, Any]:
     """List the comments of a picture, newest first, twenty a page."""
     about = image_id(id)
     return _comments(about, comments.page(about, COMMENTS, **query))
+
+
+@blp.route("/upload", methods=["POST"])
+@blp.response(200, OldReceiptSchema)
+@blp.doc(requestBody=BODY)
+def import_csv() -> depthlogs.Receipt:
+    """Store a depth log out of a CSV."""
+    return accept_sent()
+
+
+@blp.route("/frames")
+@blp.arguments(RangeQuery, location="query")
+@blp.response(200, {"type": "array", "items": {"type": "string", "format": "byte"}})
+def list_frames(query: dict[str, Any]) -> Response:
+    """List a depth range as PNGs of one row each, coloured, ascending; empty where there is no row."""
+    table = colormap.lut(query["colormap"], query["colormap_stops"])
+    with ExitStack() as held:
+        blocks: Iterable[NDArray[np.uint8]] = ()
+        try:
+            interval = intervals.opened(query["log"], query["depth_min"], query["depth_max"])
+            blocks = held.enter_context(interval).blocks()
+        except LogNotFound:
+            if query["log"] != depthlogs.DEFAULT:  # which is merely empty before its first upload
+                raise
+        response = Response(_array(blocks, table), mimetype="application/json")
+        response.call_on_close(held.pop_all().close)
+    return response
+
+
+def _array(blocks: Iterable[NDArray[np.uint8]], table: NDArray[np.uint8]) -> Iterator[str]:
+    lead = "["
+    for block in blocks:
+        yield lead + '"' + '","'.join(encode_rows(block, table)) + '"'
+        lead = ","
+    yield "]" if lead == "," else "[]"
 
 
 def _comments(about: UUID, page: Page[Comment]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Send stored bytes: strong ETag, conditional and range requests, safe names."""
 
+from io import BufferedReader
+from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
@@ -7,9 +9,12 @@ from flask import Response, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wsgi import wrap_file
 
+from imgpipe.extensions import parts
+
 MIME = {"jpg": "image/jpeg", "png": "image/png"}
 FOREVER = "private, max-age=31536000, immutable"
 REVALIDATE = "private, no-cache"
+FOR_A_MINUTE = "private, max-age=60"  # less than a signed address is good for
 
 
 def send(
@@ -17,7 +22,8 @@ def send(
 ) -> Response:
     """Stream ``size_bytes`` bytes, all of them or the range that the client asks for, or 304.
 
-    ``download_name`` makes it an attachment. Raises: werkzeug's ``RequestedRangeNotSatisfiable``.
+    ``download_name`` makes it an attachment. A proxy that shares the media directory is only told where the
+    file is. Raises: werkzeug's ``RequestedRangeNotSatisfiable``.
     """
     response = Response(
         wrap_file(request.environ, stream),
@@ -34,7 +40,35 @@ def send(
     except RequestedRangeNotSatisfiable:
         stream.close()
         raise
+    if response.status_code in (200, 206) and (address := _address_at_proxy(stream)):
+        stream.close()
+        _hand_over(response, address)
     return response
+
+
+def _address_at_proxy(stream: BinaryIO) -> str | None:
+    """Return where the proxy in front finds a stored file; None when there is no such file or proxy.
+
+    Only our proxy can send this header on: it sets it in every request. Who reaches this process past the
+    proxy and claims to be one gets the name of the file that it asked for, and no bytes.
+    """
+    prefix = request.headers.get("X-Accel-Prefix")
+    if not prefix or not isinstance(stream, BufferedReader):
+        return None
+    return prefix + Path(stream.name).relative_to(parts.settings.storage).as_posix()
+
+
+def _hand_over(response: Response, address: str) -> None:
+    """Have nginx send the file at ``address``, or the range of it, in place of the body."""
+    response.status_code = 200
+    response.set_data(b"")
+    response.headers["X-Accel-Redirect"] = address
+    del response.headers["Accept-Ranges"]
+
+
+def send_on(address: str) -> Response:
+    """Send the client on to where the storage itself serves the bytes."""
+    return Response(status=302, headers={"Location": address, "Cache-Control": FOR_A_MINUTE})
 
 
 def _file_names(name: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Write the addresses that go into answers: absolute when BASE_URL is set."""
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from flask import request
@@ -18,6 +18,11 @@ def root() -> str:
 def image(image_id: UUID) -> str:
     """Return the address of a picture."""
     return f"{root()}/api/images/{image_id}"
+
+
+def log(name: str) -> str:
+    """Return the address of a depth log."""
+    return f"{root()}/api/frames/logs/{quote(name, safe='')}"
 
 
 def beside(page: Page[Any], path: str | None = None) -> tuple[str | None, str | None]:

@@ -4,6 +4,8 @@ import contextlib
 import io
 import logging
 import re
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from typing import IO, Any
@@ -11,6 +13,8 @@ from uuid import uuid4
 
 import flask
 from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.wsgi import get_input_stream
 
 from imgpipe import logs
 from imgpipe.extensions import parts
@@ -25,6 +29,12 @@ log = logging.getLogger(__name__)
 
 class Request(flask.Request):
     """Keep pictures in memory while the form is parsed; only larger files go through a temp file."""
+
+    def __init__(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        # The development server's own stream has no end: a read behind the body waits for the client.
+        environ["wsgi.input"] = get_input_stream(environ)
+        environ["wsgi.input_terminated"] = True
+        super().__init__(environ, *args, **kwargs)
 
     def _get_file_stream(
         self,
@@ -74,28 +84,31 @@ def _end(response: Response) -> Response:
 
 def _drain() -> None:
     """Read away what is left of a refused body: a client that still sends would not see the answer."""
-    stream = request.environ["wsgi.input"]
+    if not (request.content_length or "chunked" in request.headers.get("Transfer-Encoding", "")):
+        return
     left, deadline = DRAIN_BYTES, time.monotonic() + DRAIN_S
-    with contextlib.suppress(OSError, ValueError), _deadline_on(_socket(), deadline):
+    with contextlib.suppress(OSError, ValueError, HTTPException), _cut_off_after(DRAIN_S):
         while left > 0 and time.monotonic() < deadline:
-            chunk = stream.read(min(left, 2**16))
+            chunk = request.environ["wsgi.input"].read(min(left, 2**16))
             if not chunk:
                 return
             left -= len(chunk)
 
 
-def _socket() -> Any:
-    return request.environ.get("gunicorn.socket") or request.environ.get("werkzeug.socket")
-
-
 @contextlib.contextmanager
-def _deadline_on(socket: Any, deadline: float) -> Iterator[None]:
-    if socket is None:
-        yield
-        return
-    before = socket.gettimeout()
-    socket.settimeout(max(0.1, deadline - time.monotonic()))
+def _cut_off_after(seconds: float) -> Iterator[None]:
+    """Shut the client's way in after a while: a read returns only when it is full, however slow the drip."""
+    connection = request.environ.get("gunicorn.socket") or request.environ.get("werkzeug.socket")
+    timer = threading.Timer(seconds, _shut, (connection,))
+    timer.daemon = True
+    timer.start()
     try:
         yield
     finally:
-        socket.settimeout(before)
+        timer.cancel()
+
+
+def _shut(connection: Any) -> None:
+    if connection is not None:
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RD)

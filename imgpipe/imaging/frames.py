@@ -31,7 +31,7 @@ def png(pixels: NDArray[np.uint8], lut: NDArray[np.uint8]) -> bytes:
 
     Raises: InvalidParameter above 100,000 rows.
     """
-    _check_rows(len(pixels), PNG_ROWS, "PNG")
+    check_rows(len(pixels), PNG_ROWS, "PNG")
     grey = _is_identity(lut)
     palette = b"" if grey else _chunk(b"PLTE", lut.tobytes())
     header = _header(pixels.shape[1], len(pixels), _GREY if grey else _PALETTE)
@@ -43,7 +43,7 @@ def webp(pixels: NDArray[np.uint8], lut: NDArray[np.uint8]) -> bytes:
 
     Raises: InvalidParameter above 16,383 rows.
     """
-    _check_rows(len(pixels), WEBP_ROWS, "WebP")
+    check_rows(len(pixels), WEBP_ROWS, "WebP")
     target = io.BytesIO()
     # The fastest lossless setting: higher ones take up to seven times as long for a tenth of the bytes.
     Image.fromarray(lut[pixels]).save(target, "WEBP", lossless=True, method=0, quality=0)
@@ -71,7 +71,8 @@ def row_pngs(pixels: NDArray[np.uint8], lut: NDArray[np.uint8]) -> list[bytes]:
     return pictures
 
 
-def _check_rows(rows: int, limit: int, kind: str) -> None:
+def check_rows(rows: int, limit: int, kind: str) -> None:
+    """Let a picture through that is not too tall. Raises: InvalidParameter that names ``max_rows``."""
     if rows > limit:
         raise InvalidParameter(
             f"A {kind} has at most {limit:,} rows here; ask for fewer with max_rows.",

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -18,6 +18,7 @@ def shrink_exactly(pixels: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
     return np.asarray((2 * sums + source_width) // (2 * source_width), np.uint8)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 420), st.integers(1, 160))
 def test_a_resized_pixel_is_the_mean_of_the_area_it_covers(source_width: int, width: int) -> None:
     pixels = random_pixels(5, source_width)
@@ -40,6 +41,7 @@ def test_an_even_row_stays_even(value: int) -> None:
     assert set(areas.resize(np.full((2, 9_973), value, np.uint8)).flat) == {value}
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 60), st.sets(st.integers(1, 59)))
 def test_averaged_rows_are_exact_whatever_the_blocks(rows: int, max_rows: int, cuts: set[int]) -> None:
     pixels = random_pixels(rows, 3)

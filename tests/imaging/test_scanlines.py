@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -279,6 +279,7 @@ def rows(draw: st.DrawFn) -> Rows:
     return depths, np.frombuffer(values, np.uint8).reshape(-1, width)
 
 
+@settings(deadline=None)
 @given(rows(), SPELLINGS, NEWLINES, st.sampled_from(["", "\n", ",\n"]))
 def test_whatever_is_written_is_read_back(
     log: Rows, spell: Callable[[str], str], newline: str, blank: str
@@ -290,6 +291,7 @@ def test_whatever_is_written_is_read_back(
         assert read_all(stream)[:2] == (depths, pixels.tolist())
 
 
+@settings(deadline=None)
 @given(rows(), st.sampled_from(PLAIN), NEWLINES)
 def test_plain_files_take_the_fast_way_and_give_what_the_exact_way_gives(
     log: Rows, spell: Callable[[str], str], newline: str
@@ -300,6 +302,7 @@ def test_plain_files_take_the_fast_way_and_give_what_the_exact_way_gives(
     assert same(fast, exactly(body, log[1].shape[1]))
 
 
+@settings(deadline=None)
 @given(rows(), SPELLINGS, st.data())
 def test_the_fast_way_never_takes_what_the_exact_way_refuses(
     log: Rows, spell: Callable[[str], str], data: st.DataObject
