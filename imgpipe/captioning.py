@@ -70,13 +70,13 @@ def _ask(claim: Claim, image: Image, captioner: Captioner) -> None:
     outcome = _call(captioner, jpeg)
     worked_ms = round((time.perf_counter() - started) * 1000)
     if isinstance(outcome, CaptionError):
-        return _judge(claim, outcome, calls, began_at, worked_ms, image.worked_ms)
+        return _judge(claim, outcome, image, calls, began_at, worked_ms)
     lifecycle.finish(claim, worked_ms=worked_ms, then=None, **_done(outcome, captioner))
     return None
 
 
 def _judge(
-    claim: Claim, error: CaptionError, calls: int, began_at: datetime, worked_ms: int, before_ms: int
+    claim: Claim, error: CaptionError, image: Image, calls: int, began_at: datetime, worked_ms: int
 ) -> None:
     """Try again later, or tell the picture why there is no caption; pause where nothing else can work."""
     log.warning("no caption after %d ms: %s: %s", worked_ms, error.code, error.message)
@@ -85,7 +85,9 @@ def _judge(
     wait_s = delay_s(error, calls, _elapsed_s(began_at), parts.settings.caption_timeout_s)
     if wait_s is None:
         return _give_up(claim, error, worked_ms)
-    return lifecycle.postpone(claim, wait_s, to=lifecycle.RECAPTION, worked_ms=before_ms + worked_ms)
+    # A finished picture's time stands in the tallies already; only its last call is added to both.
+    worked = {"worked_ms": image.worked_ms + worked_ms} if image.status == "processing" else {}
+    return lifecycle.postpone(claim, wait_s, to=lifecycle.RECAPTION, **worked)
 
 
 def _elapsed_s(began_at: datetime) -> float:

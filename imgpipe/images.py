@@ -1,5 +1,6 @@
 """Accept, find, list, retry and delete pictures, and open their files."""
 
+import contextlib
 import hashlib
 import io
 import logging
@@ -68,9 +69,16 @@ def _store(image: Image, data: bytes) -> bool:
         parts.storage.delete(key)
         return False
     except BaseException:
-        parts.storage.delete(key)
+        _take_back(image.id, key)
         raise
     return True
+
+
+def _take_back(image_id: UUID, key: str) -> None:
+    """Delete the file of a row that was not written; where nobody can tell, it stays: litter, not loss."""
+    with contextlib.suppress(Exception):
+        if not lifecycle.exists(image_id):
+            parts.storage.delete(key)
 
 
 def find(image_id: UUID) -> Image:

@@ -7,13 +7,26 @@
 ``stage`` says what is to be done, ``due_at`` when; ``attempt`` fences off a holder whose lease ran out.
 """
 
-import os
-from collections.abc import Sequence
+import random
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Result, Row, and_, case, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Result,
+    Row,
+    Table,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from imgpipe import search
@@ -22,6 +35,8 @@ from imgpipe.extensions import db, writing
 from imgpipe.jobs.protocol import Claim
 from imgpipe.models import Image, Tally, Thumbnail, position_of, utc_now
 
+# The moves go by the tables, past the ORM: its bookkeeping would cost more than the statements do.
+IMAGES, THUMBNAILS, TALLIES = (cast(Table, entity.__table__) for entity in (Image, Thumbnail, Tally))
 RENDER, CAPTION, RECAPTION = "render", "caption", "recaption"
 # What each pool of workers looks through, in this order.
 LANES = {RENDER: (RENDER,), CAPTION: (RECAPTION, CAPTION)}
@@ -43,11 +58,15 @@ def enter(image: Image) -> None:
 
 
 def due() -> Sequence[str]:
-    """Name the lanes in which some work is due now."""
-    statement = select(Image.stage).where(Image.stage.is_not(None), Image.due_at <= utc_now()).distinct()
-    found = set(db.session.scalars(statement))
+    """Name the lanes in which some work is due now; the cost does not grow with the backlog."""
+    lanes = [lane for lane, stages in LANES.items() if any(map(_is_due, stages))]
     db.session.rollback()
-    return [lane for lane, stages in LANES.items() if found.intersection(stages)]
+    return lanes
+
+
+def _is_due(stage: str) -> bool:
+    statement = select(Image.id).where(Image.stage == stage, Image.due_at <= utc_now()).limit(1)
+    return db.session.scalar(statement) is not None
 
 
 def claim(lane: str, lease_s: float) -> Claim | None:
@@ -64,23 +83,23 @@ def _claim(stage: str, lease_s: float) -> Claim | None:
     """
     now = utc_now()
     longest_due = (
-        select(Image.id)
-        .where(Image.stage == stage, Image.due_at <= now)
-        .order_by(Image.due_at)
+        select(IMAGES.c.id)
+        .where(IMAGES.c.stage == stage, IMAGES.c.due_at <= now)
+        .order_by(IMAGES.c.due_at)
         .limit(1)
         .with_for_update(skip_locked=True)  # SQLite drops this clause, its writers queue up anyway
         .scalar_subquery()
     )
     statement = (
-        update(Image)
-        .where(Image.id == longest_due)
+        update(IMAGES)
+        .where(IMAGES.c.id == longest_due)
         .values(
-            attempt=Image.attempt + 1,
+            attempt=IMAGES.c.attempt + 1,
             due_at=now + timedelta(seconds=lease_s),
-            crashes=Image.crashes + case((Image.running, 1), else_=0),
+            crashes=IMAGES.c.crashes + case((IMAGES.c.running, 1), else_=0),
             running=True,
         )
-        .returning(Image.id, Image.attempt, Image.crashes)
+        .returning(IMAGES.c.id, IMAGES.c.attempt, IMAGES.c.crashes)
     )
     with writing(durable=False) as session:
         row = session.execute(statement).one_or_none()
@@ -89,7 +108,7 @@ def _claim(stage: str, lease_s: float) -> Claim | None:
 
 def renew(claims: Sequence[Claim], lease_s: float) -> None:
     """Push the ends of the leases ahead, of those claims that still hold."""
-    _touch(claims, due_at=utc_now() + timedelta(seconds=lease_s))
+    _touch(claims, IMAGES.c.running, due_at=utc_now() + timedelta(seconds=lease_s))
 
 
 def release(claims: Sequence[Claim]) -> None:
@@ -118,7 +137,7 @@ def finish(
     *,
     worked_ms: int,
     then: str | None,
-    thumbnails: Sequence[Thumbnail] = (),
+    thumbnails: Sequence[Mapping[str, Any]] = (),
     **values: Any,
 ) -> bool:
     """Record what a stage brought forth, and go on to the stage ``then``, or to success when it is None.
@@ -132,8 +151,8 @@ def finish(
         if held is None:
             return False
         if thumbnails:
-            session.execute(delete(Thumbnail).where(Thumbnail.image_id == claim.image_id))
-            session.add_all(thumbnails)
+            session.execute(delete(THUMBNAILS).where(THUMBNAILS.c.image_id == claim.image_id))
+            session.execute(insert(THUMBNAILS), [dict(row, image_id=claim.image_id) for row in thumbnails])
         if values.get("caption"):
             search.enter(session, held.position, held.original_name, values["caption"])
         total_ms = held.worked_ms + worked_ms
@@ -267,25 +286,28 @@ def exists(image_id: UUID) -> bool:
 
 
 def _held(claim: Claim) -> ColumnElement[bool]:
-    return and_(Image.id == claim.image_id, Image.attempt == claim.attempt, Image.stage == claim.stage)
+    return and_(
+        IMAGES.c.id == claim.image_id, IMAGES.c.attempt == claim.attempt, IMAGES.c.stage == claim.stage
+    )
 
 
-def _touch(claims: Sequence[Claim], **values: Any) -> int:
+def _touch(claims: Sequence[Claim], *conditions: ColumnElement[bool], **values: Any) -> int:
     if not claims:
         return 0
+    statement = update(IMAGES).where(or_(*map(_held, claims)), *conditions)
     with writing(durable=False) as session:
-        return _rows(session.execute(update(Image).where(or_(*map(_held, claims))).values(**values)))
+        return _rows(session.execute(statement.values(**values)))
 
 
 def _hold(session: Session, claim: Claim) -> "Row[*tuple[Any, ...]] | None":
     """Lock the row of a claim that still holds; None when it does not."""
-    columns = (Image.status, Image.worked_ms, Image.position, Image.original_name)
+    columns = (IMAGES.c.status, IMAGES.c.worked_ms, IMAGES.c.position, IMAGES.c.original_name)
     return session.execute(select(*columns).where(_held(claim)).with_for_update()).one_or_none()
 
 
 def _settle(session: Session, claim: Claim, **values: Any) -> None:
     """End a claim that was seen to hold in the same transaction."""
-    statement = update(Image).where(Image.id == claim.image_id)
+    statement = update(IMAGES).where(IMAGES.c.id == claim.image_id)
     session.execute(statement.values(running=False, crashes=0, changed_at=utc_now(), **values))
 
 
@@ -294,6 +316,6 @@ def _rows(result: "Result[Any]") -> int:
 
 
 def _count(session: Session, **changes: int) -> None:
-    values = {name: getattr(Tally, name) + change for name, change in changes.items() if change}
-    shard = os.getpid() % TALLY_SHARDS
-    session.execute(update(Tally).where(Tally.shard == shard).values(**values))
+    values = {name: TALLIES.c[name] + change for name, change in changes.items() if change}
+    shard = random.randrange(TALLY_SHARDS)  # a writer waits for another's commit in one of eight cases only
+    session.execute(update(TALLIES).where(TALLIES.c.shard == shard).values(**values))

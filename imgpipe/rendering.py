@@ -14,7 +14,7 @@ from imgpipe.extensions import db, parts
 from imgpipe.imaging import pipeline
 from imgpipe.imaging.work import Derivative
 from imgpipe.jobs.protocol import Claim
-from imgpipe.models import Image, Thumbnail
+from imgpipe.models import Image
 from imgpipe.storage.protocol import MissingObject
 
 AWAY_PAUSE_S = 2.0
@@ -43,7 +43,7 @@ def _render(claim: Claim, image: Image) -> None:
         data = stream.read()
     started = time.perf_counter()
     work = pipeline.run(data)
-    thumbnails = [_keep(image, derivative) for derivative in work.derivatives]
+    thumbnails = [keep(image, derivative) for derivative in work.derivatives]
     original_key = _archive(image, data)
     facts: dict[str, Any] = dict(work.metadata)
     exif = facts.pop("exif")
@@ -62,22 +62,22 @@ def _render(claim: Claim, image: Image) -> None:
             parts.jobs.wake(lifecycle.CAPTION, image.id)
         _drop({image.original_key} - {original_key})
     elif not lifecycle.exists(claim.image_id):  # deleted meanwhile: our files would be orphans
-        _drop({original_key, image.original_key, *(thumbnail.key for thumbnail in thumbnails)})
+        _drop({original_key, image.original_key, *(thumbnail["key"] for thumbnail in thumbnails)})
 
 
-def _keep(image: Image, derivative: Derivative) -> Thumbnail:
+def keep(image: Image, derivative: Derivative) -> dict[str, Any]:
+    """Store a derivative, and return its row."""
     key = f"derivatives/{image.id.hex[-2:]}/{image.id}-{derivative.name}.{derivative.format}"
     parts.storage.put(key, derivative.data)
-    return Thumbnail(
-        image_id=image.id,
-        name=derivative.name,
-        key=key,
-        format=derivative.format,
-        width=derivative.width,
-        height=derivative.height,
-        size_bytes=len(derivative.data),
-        etag=hashlib.sha256(derivative.data).hexdigest()[:32],
-    )
+    return {
+        "name": derivative.name,
+        "key": key,
+        "format": derivative.format,
+        "width": derivative.width,
+        "height": derivative.height,
+        "size_bytes": len(derivative.data),
+        "etag": hashlib.sha256(derivative.data).hexdigest()[:32],
+    }
 
 
 def _archive(image: Image, data: bytes) -> str | None:
