@@ -74,4 +74,4 @@ def _refuse_taken(address: Any) -> None:
         try:
             probe.bind(address[:2])
         except OSError as error:
-            sys.exit(f"PORT={address[1]}: expected a free port on {address[0]} ({error.strerror})")
+            sys.exit(f"HOST={address[0]!r}, PORT={address[1]}: expected a free port ({error.strerror})")

@@ -3,9 +3,11 @@
 import sys
 
 from flask_migrate import upgrade
+from sqlalchemy.exc import OperationalError
 
 from imgpipe import create_app
 from imgpipe.errors import ConfigError
+from imgpipe.extensions import db
 
 
 def main() -> int:
@@ -16,6 +18,12 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     with app.app_context():
+        try:
+            db.engine.connect().close()
+        except OperationalError as error:
+            reason = str(error.orig).splitlines()[0]
+            print(f"DATABASE_URL=(hidden): expected a database that answers ({reason})", file=sys.stderr)
+            return 1
         upgrade()
     return 0
 

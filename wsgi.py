@@ -11,12 +11,15 @@ try:
 except ConfigError as error:
     sys.exit(str(error))
 
+celery = getattr(app.extensions["imgpipe"].jobs, "celery", None)  # celery -A wsgi.celery worker …
+
 if not leaving.under_gunicorn():  # which has signals, and hooks, of its own
     leaving.on_signals(app)
 
 if __name__ == "__main__":
     import init_db
 
-    init_db.main()
+    if status := init_db.main():
+        sys.exit(status)
     settings = app.extensions["imgpipe"].settings
     app.run(settings.host, settings.port, threaded=True, debug=os.environ.get("FLASK_DEBUG") == "1")

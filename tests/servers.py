@@ -8,13 +8,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import psutil
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from imgpipe.extensions import sqlite
 
 ROOT = Path(__file__).resolve().parent.parent
+KEPT = ("PATH", "HOME", "LANG", "VIRTUAL_ENV", "TMPDIR")
 START_S = 30
 
 
@@ -25,6 +31,30 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def run(command: str, data_dir: Path, **options: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of this installation to its end, and return its exit status and all it said."""
+    return subprocess.run(
+        _arguments(command),
+        cwd=ROOT,
+        env=_environ(data_dir, options),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def _arguments(command: str) -> list[str]:
+    program, *arguments = command.split()
+    return [str(Path(sys.executable).with_name(program)), *arguments]
+
+
+def _environ(data_dir: Path, options: dict[str, str]) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return kept | {"IMGPIPE_DATA_DIR": str(data_dir)} | options
+
+
 class Server:
     """One server process over a data directory; ``start`` again after ``stop`` or ``kill``."""
 
@@ -33,10 +63,7 @@ class Server:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.command = command.replace("{port}", str(self.port))
-        kept = ("PATH", "HOME", "LANG", "VIRTUAL_ENV", "TMPDIR")
-        self.environ = {name: os.environ[name] for name in kept if name in os.environ}
-        self.environ |= {"IMGPIPE_DATA_DIR": str(data_dir), "PORT": str(self.port), "IMGPIPE_LEASE_S": "3"}
-        self.environ |= options
+        self.environ = _environ(data_dir, {"PORT": str(self.port), "IMGPIPE_LEASE_S": "3"} | options)
         self.process: subprocess.Popen[bytes] | None = None
         self.output = data_dir / "server.log"
 
@@ -73,7 +100,7 @@ class Server:
         assert self.process is not None
         return psutil.Process(self.process.pid).children()
 
-    def signal(self, number: int) -> None:
+    def send(self, number: int) -> None:
         """Send a signal to the main process."""
         assert self.process is not None
         self.process.send_signal(number)
@@ -83,10 +110,10 @@ class Server:
         assert self.process is not None
         return self.process.wait(timeout_s)
 
-    def stop(self) -> float:
+    def stop(self, number: int = signal.SIGTERM) -> float:
         """Stop it as an operator does; returns how long that took, s."""
         began = time.monotonic()
-        self.signal(signal.SIGTERM)
+        self.send(number)
         self.wait()
         return time.monotonic() - began
 
@@ -97,14 +124,31 @@ class Server:
             self.process.wait()
 
     def get(self, path: str, **query: Any) -> Any:
-        """Return the ``data`` of a JSON answer."""
-        return requests.get(self.url + path, params=query, timeout=60).json()["data"]
+        """Return the ``data`` of a JSON answer; ask again when a dying worker takes the connection along."""
+        with requests.Session() as session:
+            session.mount("http://", HTTPAdapter(max_retries=Retry(5, backoff_factor=0.1)))
+            return session.get(self.url + path, params=query, timeout=60).json()["data"]
+
+    def status(self, path: str, **headers: str) -> int:
+        """Return the status of an answer."""
+        return requests.get(self.url + path, headers=headers, timeout=60).status_code
 
     def upload(self, data: bytes, name: str = "photo.jpg") -> str:
         """Upload a picture and return its id."""
         response = requests.post(f"{self.url}/api/images", files={"file": (name, data)}, timeout=60)
         assert response.status_code == 202, response.text
         return str(response.json()["data"]["image_id"])
+
+    def upload_all(self, data: bytes, count: int) -> list[str]:
+        """Upload a picture ``count`` times, four at once, and return the ids."""
+        with ThreadPoolExecutor(4) as clients:
+            return list(clients.map(self.upload, [data] * count))
+
+    def sql(self, statement: str) -> list[tuple[Any, ...]]:
+        """Ask or change the SQLite file itself, whether the server runs or not."""
+        connection = sqlite.connect(self.data_dir / "imgpipe.db", timeout=30)
+        with contextlib.closing(connection), connection:
+            return list(connection.execute(statement))
 
     def await_all_done(self, timeout_s: float = 60) -> dict[str, Any]:
         """Wait until nothing is processing, and return the statistics."""

@@ -1,0 +1,70 @@
+"""Measure the service as a client sees it, upload to success, against the bare core on two threads.
+
+    python benchmarks/end_to_end.py [PHOTO.jpg …]
+
+A real gunicorn with two workers on the disk of the temp folder, every promise of durability kept; the client
+runs on the same machine and takes its share of it. Core and service do the same batch in turn, round after
+round, so that the ratio holds even where the machine is busy.
+"""
+
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import requests
+from photos import jpeg, photo
+
+from imgpipe.imaging.pipeline import run
+from tests.servers import Server, serving
+
+THREADS, CLIENTS, ROUNDS, PICTURES = 2, 4, 5, 40
+POLL_S = 0.1  # an answer costs 2 ms of the same CPU
+MP12 = (4000, 3000)
+
+
+def main() -> None:
+    own = [Path(name).read_bytes() for name in sys.argv[1:]]
+    photos = own or [jpeg(photo(seed, MP12)) for seed in range(4)]
+    batch = [photos[number % len(photos)] for number in range(PICTURES)]
+    megabytes = sum(map(len, batch)) / len(batch) / 1e6
+    print(f"{PICTURES} JPEGs of {megabytes:.1f} MB a round, {ROUNDS} rounds; pictures a second")
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as server:
+        _through_service(server, batch[:8])  # both workers warm
+        rounds = [(_through_core(batch), _through_service(server, batch)) for _ in range(ROUNDS)]
+    core, service = (median(rates) for rates in zip(*rounds, strict=True))
+    ratio = median(done / bare for bare, done in rounds)
+    print(f"  bare core, {THREADS} threads {core:6.1f}")
+    print(f"  upload to success    {service:6.1f}   {ratio:.0%} of the core")
+
+
+def _through_core(batch: list[bytes]) -> float:
+    began = time.perf_counter()
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(run, batch))
+    return len(batch) / (time.perf_counter() - began)
+
+
+def _through_service(server: Server, batch: list[bytes]) -> float:
+    """Return pictures a second, from the first byte sent to the last success."""
+    done_before = server.get("/api/stats")["success"]
+    began = time.perf_counter()
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        list(clients.map(partial(_upload, f"{server.url}/api/images"), batch))
+    while server.get("/api/stats")["success"] < done_before + len(batch):
+        time.sleep(POLL_S)
+    return len(batch) / (time.perf_counter() - began)
+
+
+def _upload(url: str, data: bytes) -> None:
+    answer = requests.post(url, files={"file": ("photo.jpg", data)}, timeout=60)
+    answer.raise_for_status()
+
+
+if __name__ == "__main__":
+    main()

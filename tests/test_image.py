@@ -1,0 +1,60 @@
+"""No engine builds images here: these run what the Dockerfile says, with no more than it copies."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.compose import Container, Image
+from tests.servers import ROOT, free_port
+
+
+@pytest.fixture
+def image() -> Image:
+    """Return what the Dockerfile says."""
+    return Image()
+
+
+@pytest.fixture
+def container(image: Image, tmp_path: Path) -> Container:
+    """Return a container that nothing runs in yet."""
+    image.build(tmp_path / "app")
+    places = {"HOST": "127.0.0.1", "PORT": str(free_port()), "IMGPIPE_DATA_DIR": str(tmp_path / "data")}
+    return Container(tmp_path / "app", image.environ | places)
+
+
+@pytest.fixture
+def url(container: Container, image: Image, tmp_path: Path) -> Iterator[str]:
+    """Return the address of the container, at work on the image's command, and well."""
+    with container.started(image.command, image.health, tmp_path / "log"):
+        yield f"http://127.0.0.1:{container.environ['PORT']}"
+
+
+def test_what_is_copied_exists_and_nothing_else_is_sent_to_the_engine(image: Image) -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    assert {rule.removeprefix("!") for rule in rules if rule.startswith("!")} == set(image.sources)
+    assert all((ROOT / source).exists() for source in image.sources)
+
+
+def test_the_image_does_not_run_as_root(image: Image) -> None:
+    verbs = [verb for verb, _ in image.last]
+    assert ("USER", "imgpipe") in image.last
+    assert verbs.index("USER") < verbs.index("CMD")
+
+
+def test_a_container_has_all_that_it_serves(url: str) -> None:
+    for path in ("/", "/static/index.html", "/api/docs", "/api/openapi.json", "/api/stats"):
+        assert requests.get(url + path, timeout=10).ok
+
+
+def test_a_container_in_which_nothing_serves_is_not_well(container: Container, image: Image) -> None:
+    assert container.run(image.health).returncode == 1
+
+
+def test_the_command_line_works_in_a_container(container: Container) -> None:
+    for command in (["python", "init_db.py"], ["flask", "--app", "wsgi", "config"]):
+        done = container.run(command)
+        assert done.returncode == 0, done.stderr
