@@ -1,22 +1,25 @@
-# Build:  docker build -t imgpipe .
-# Run:    docker run -p 5000:5000 -v imgpipe:/data imgpipe
-FROM python:3.11-slim AS build
-COPY requirements.txt /
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir -r /requirements.txt
+# docker build -t imgpipe .                                                          one machine
+# docker build -t imgpipe --build-arg REQUIREMENTS=requirements-scale.txt .          many; compose.yaml does it
+# docker run -p 127.0.0.1:5000:5000 -v imgpipe:/data imgpipe                         without nginx, to try it
+FROM python:3.11-slim-bookworm AS build
+ARG REQUIREMENTS=requirements.txt
+COPY requirements.txt requirements-scale.txt /
+RUN python -m venv /venv \
+    && /venv/bin/pip install --no-cache-dir -r /requirements.txt -r "/$REQUIREMENTS"
 
-FROM python:3.11-slim
+FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 1000 --home-dir /app imgpipe && install -d -o imgpipe /data
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY imgpipe imgpipe
 COPY static static
 COPY wsgi.py init_db.py gunicorn.conf.py ./
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
-    HOST=0.0.0.0 PORT=5000 IMGPIPE_DATA_DIR=/data
+RUN python -m compileall -q imgpipe wsgi.py
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 HOST=0.0.0.0 PORT=5000 IMGPIPE_DATA_DIR=/data
 USER imgpipe
 VOLUME /data
 EXPOSE 5000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["python", "-c", \
-    "import urllib.request; urllib.request.urlopen('http://127.0.0.1:5000/api/health/ready', timeout=4)"]
+    "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/api/health/ready', timeout=4)"]
 CMD ["gunicorn", "wsgi:app"]

@@ -1,9 +1,12 @@
 """Keep files in a directory, durably: temp file, fsync, rename, fsync of the folder."""
 
+import contextlib
 import os
 import re
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 from uuid import uuid4
 
 from imgpipe.storage.protocol import MissingObject
@@ -22,7 +25,7 @@ class LocalStorage:
         """Write beside the target and rename over it, so that no reader and no crash sees a part."""
         target = self._path(key)
         _make_folder(target.parent)
-        draft = target.with_name(f".{uuid4().hex}.part")
+        draft = target.with_name(f"{uuid4().hex}.part")
         try:
             _write(draft, data)
             draft.rename(target)
@@ -46,6 +49,15 @@ class LocalStorage:
         """Return None: local files are streamed."""
         return None
 
+    def keys(self) -> Iterator[tuple[str, float]]:
+        """Yield every file by its key, with the time since it was written, s. Raises: ``OSError``."""
+        for folder, _, names in os.walk(self.root, onerror=_refuse):
+            for path in (Path(folder, name) for name in names):
+                key = path.relative_to(self.root).as_posix()
+                with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                    if _KEY.fullmatch(key):
+                        yield key, time.time() - path.stat().st_mtime
+
     def ping(self) -> None:
         """Write, read and delete a small file. Raises: ``OSError``."""
         key = f"ping-{uuid4().hex}"
@@ -59,6 +71,11 @@ class LocalStorage:
         if not _KEY.fullmatch(key):
             raise ValueError(f"not a storage key: {key!r}")
         return self.root / key
+
+
+def _refuse(error: OSError) -> NoReturn:
+    """Let no folder that can't be listed pass for an empty one."""
+    raise error
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -1,5 +1,6 @@
-"""Say what a storage is: five plain methods over keys."""
+"""Say what a storage is: six plain methods over keys."""
 
+from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
 
@@ -24,6 +25,9 @@ class Storage(Protocol):
 
     def url(self, key: str) -> str | None:
         """Return an address where a client can fetch the bytes itself, or None to have them streamed."""
+
+    def keys(self) -> Iterator[tuple[str, float]]:
+        """Yield every key with its age in seconds, in no order; leftovers of interrupted writes too."""
 
     def ping(self) -> None:
         """Prove that a file can be written and read now. Raises: ``OSError``."""

@@ -1,0 +1,32 @@
+"""``doctor``: what is wrong with this installation, and what can be mended."""
+
+import click
+from flask.cli import with_appcontext
+
+from imgpipe import doctor
+from imgpipe.cli.work import faults_told
+
+
+@click.command("doctor")
+@click.option("--fix", is_flag=True, help="mend what can be mended")
+@click.pass_context
+@with_appcontext
+def examine(ctx: click.Context, fix: bool) -> None:
+    """Compare database and storage; exit code 1 when something is wrong and not mended."""
+    click.echo(f"{'':<22} {'found':>7} {'mended':>7}")
+    left = 0
+    with faults_told():
+        for report in doctor.examine(fix):
+            left += report.left
+            click.echo(
+                f"{report.check.name:<22} {report.found:>7,} {report.mended:>7,}  {_explain(report)}".rstrip()
+            )
+    if left:
+        if not fix:
+            click.echo("Run it again with --fix to mend this.")
+        ctx.exit(1)
+
+
+def _explain(report: doctor.Report) -> str:
+    examples = ", ".join(report.examples) + (", …" if report.found > len(report.examples) else "")
+    return f"{report.check.remedy}: {examples}" if report.mended else examples

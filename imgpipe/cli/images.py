@@ -1,0 +1,91 @@
+"""``images``: import folders, work off the queue, caption anew, export a data set."""
+
+from contextlib import closing
+from pathlib import Path
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup
+
+from imgpipe import captioning, exports, importing
+from imgpipe.cli.work import drain, faults_told, interruptible, tell
+from imgpipe.extensions import parts
+
+images = AppGroup("images", help="Work on pictures.")
+
+
+@images.command("import")
+@click.argument(
+    "places", metavar="DIR…", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
+)
+@click.option("--queue-only", is_flag=True, help="leave the processing to a running server")
+@click.pass_context
+def import_images(ctx: click.Context, places: tuple[Path, ...], queue_only: bool) -> None:
+    """Take in all pictures below DIR that aren't in yet; run it again after an interruption.
+
+    Exit code 1 when any failed, each of which is told in a line.
+    """
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    take_in = importing.take_in if queue_only else importing.take_in_and_process
+    new = known = failed = 0
+    with interruptible(), faults_told():
+        if not queue_only:
+            parts.jobs.start()
+        length = sum(1 for _ in importing.find(places))
+        outcomes = take_in(app, importing.find(places))
+        with closing(outcomes), click.progressbar(length=length, label="importing", show_pos=True) as bar:
+            for outcome in outcomes:
+                if outcome.fault:
+                    tell(f"{outcome.path}: {outcome.fault}")
+                failed += outcome.fault is not None
+                known += outcome.known and outcome.fault is None
+                new += not outcome.known and outcome.fault is None
+                bar.update(1)
+    click.echo(f"{new:,} new, {known:,} already in, {failed:,} failed")
+    ctx.exit(1 if failed else 0)
+
+
+@images.command("process")
+def process_images() -> None:
+    """Work in the foreground until nothing is left in the queue."""
+    drain()
+
+
+@images.command("caption")
+@click.option("--missing", "which", flag_value="missing", help="those that have none")
+@click.option("--failed", "which", flag_value="failed", help="those whose caption failed")
+@click.option("--all", "which", flag_value="all", help="all of them")
+def caption_images(which: str | None) -> None:
+    """Caption finished pictures anew; nothing but their caption changes."""
+    if which is None:
+        raise click.UsageError("Say which: --missing, --failed or --all.")
+    if parts.captioner is None:
+        raise click.ClickException("No captioner is configured; set IMGPIPE_CAPTIONER.")
+    click.echo(f"{captioning.again(which):,} pictures are queued.")
+    drain()
+
+
+@images.command("export")
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--format", "form", type=click.Choice(sorted(exports.FORMATS)), required=True)
+@click.option("--captioned", is_flag=True, help="only pictures that have a caption")
+@click.pass_context
+def export_images(ctx: click.Context, out: Path, form: str, captioned: bool) -> None:
+    """Write the successful pictures, as squares of 512 px, to OUT as a data set to train on.
+
+    An earlier export in OUT is replaced once the new one is complete.
+    """
+    written = missing = 0
+    with (
+        faults_told(),
+        closing(exports.export(out, form, captioned)) as samples,
+        click.progressbar(length=exports.count(captioned), label="exporting", show_pos=True) as bar,
+    ):
+        for sample in samples:
+            if sample.data is None:
+                tell(f"{sample.row.id}: its file is missing; `doctor --fix` may bring it back")
+            missing += sample.data is None
+            written += sample.data is not None
+            bar.update(1)
+    click.echo(f"{written:,} pictures in {out}" + (f", {missing:,} missing" if missing else ""))
+    ctx.exit(1 if missing else 0)
