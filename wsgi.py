@@ -11,7 +11,8 @@ try:
 except ConfigError as error:
     sys.exit(str(error))
 
-celery = getattr(app.extensions["imgpipe"].jobs, "celery", None)  # celery -A wsgi.celery worker …
+if app.extensions["imgpipe"].settings.jobs == "celery":  # else Celery would find nothing, and try any broker
+    celery = app.extensions["imgpipe"].jobs.celery  # celery -A wsgi.celery worker -Q render,caption
 
 if not leaving.under_gunicorn():  # which has signals, and hooks, of its own
     leaving.on_signals(app)

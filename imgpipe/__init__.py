@@ -1,6 +1,8 @@
 """imgpipe: pictures in; thumbnails, metadata and a sentence of description out."""
 
 import os
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 from flask import Flask
@@ -15,6 +17,7 @@ from imgpipe.jobs.protocol import Backlog, Jobs
 from imgpipe.jobs.threads import ThreadJobs
 from imgpipe.rendering import render
 from imgpipe.storage.local import LocalStorage
+from imgpipe.storage.protocol import Storage
 
 __version__ = "0.1.0"
 
@@ -33,8 +36,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     backlog = DatabaseBacklog(app, stages, settings.lease_s)
     app.extensions["imgpipe"] = Parts(
         settings=settings,
-        storage=LocalStorage(Path(settings.storage)),
-        jobs=_hire(settings, backlog),
+        storage=_rent(settings),
+        jobs=_hire(app, settings, backlog),
         captioner=_captioner(settings),
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -53,11 +56,31 @@ def _connect(app: Flask, settings: Settings) -> None:
         listen(db.engine)
 
 
-def _hire(settings: Settings, backlog: Backlog) -> Jobs:
+def _rent(settings: Settings) -> Storage:
+    if "://" not in settings.storage:
+        return LocalStorage(Path(settings.storage))
+    storage: Storage = import_module("imgpipe.storage.objects").ObjectStorage(
+        settings.storage, signed=settings.signed_urls
+    )
+    return storage
+
+
+def _hire(app: Flask, settings: Settings, backlog: Backlog) -> Jobs:
     if settings.jobs == "inline":
         return InlineJobs(backlog)
+    if settings.jobs == "celery":
+        jobs: Jobs = import_module("imgpipe.jobs.celery").CeleryJobs(
+            backlog, lifecycle.LANES, settings.broker_url, settings.lease_s, partial(_forget_connections, app)
+        )
+        return jobs
     workers = {lifecycle.RENDER: settings.workers, lifecycle.CAPTION: settings.caption_workers}
     return ThreadJobs(backlog, workers, settings.lease_s)
+
+
+def _forget_connections(app: Flask) -> None:
+    """Leave the database connections of the process that forked this one to it alone."""
+    with app.app_context():
+        db.engine.dispose(close=False)
 
 
 def _captioner(settings: Settings) -> captions.Captioner | None:

@@ -1,7 +1,7 @@
 """Hold what Flask extends the app with, and how this service opens a database transaction."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
@@ -11,7 +11,9 @@ from flask import current_app
 from flask_migrate import Migrate
 from flask_smorest import Api
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, event
+from flask_sqlalchemy.session import Session as FlaskSession
+from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from werkzeug.local import LocalProxy
 
@@ -28,9 +30,36 @@ try:  # SQLite before 3.51.3 can corrupt a WAL that several processes write; the
 except ImportError:
     sqlite = sqlite3
 
-db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+
+class _Session(FlaskSession):
+    """Let go of a connection that was lost after its last query: by then the answer is made."""
+
+    def close(self) -> None:
+        try:
+            super().close()
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            super().close()
+
+
+db = SQLAlchemy(model_class=Base, session_options={"class_": _Session, "expire_on_commit": False})
 migrate = Migrate(directory=str(ROOT / "imgpipe" / "migrations"))
 api = Api()
+
+RECYCLE_S = 1800
+# What libpq does to a server that is silently gone: by its own defaults it would wait for minutes.
+# (https://www.postgresql.org/docs/15/libpq-connect.html) The URL's own parameters have precedence.
+PSYCOPG: Mapping[str, Any] = {
+    "application_name": "imgpipe",
+    "connect_timeout": 3,  # s
+    "tcp_user_timeout": 10_000,  # ms
+    "keepalives_idle": 10,  # s
+    "keepalives_interval": 5,  # s
+    "keepalives_count": 3,
+    # Plans that know the words searched for; and nothing is kept that a pooler in between would mix up.
+    "prepare_threshold": None,
+}
 
 
 @dataclass
@@ -57,9 +86,15 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         "pool_size": settings.web_threads + settings.workers + settings.caption_workers + 4,
         "max_overflow": 8,
     }
-    if settings.database_url.startswith("sqlite"):
+    url = make_url(settings.database_url)
+    if url.get_backend_name() == "sqlite":
         return options | {"module": sqlite}
-    return options | {"pool_pre_ping": True}
+    # A connection that the server or a firewall closed meanwhile is replaced before it is used.
+    options |= {"pool_pre_ping": True, "pool_recycle": RECYCLE_S}
+    if url.drivername == "postgresql+psycopg":
+        chosen = {name: value for name, value in PSYCOPG.items() if name not in url.query}
+        options["connect_args"] = chosen
+    return options
 
 
 def listen(engine: Engine) -> None:
@@ -88,7 +123,8 @@ def writing(*, durable: bool) -> Iterator[Session]:
 
     On SQLite it takes the write lock at once (BEGIN IMMEDIATE): a read that turns into a write later
     fails under load whatever the timeout. ``durable`` promises that the commit outlives a power cut;
-    work that would only be done again does without. Whatever was read before is forgotten.
+    work that would only be done again does without, on SQLite: PostgreSQL's workers outlive their server,
+    and a claim that it forgot would be handed out twice. Whatever was read before is forgotten.
     """
     session = db.session()
     session.rollback()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -16,6 +17,7 @@ from imgpipe.config import load
 from imgpipe.extensions import db
 from tests.captions.provider import Provider, serve
 from tests.factories import AppFactory
+from tests.postgres import Postgres, running
 
 
 class Client(FlaskClient):
@@ -36,15 +38,58 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "imgpipe.db"
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Return a private PostgreSQL server; skip, or fail on CI, where none is installed."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the name of a PostgreSQL database at the newest schema, migrated once, to be copied."""
+    options = {"IMGPIPE_DATA_DIR": str(tmp_path_factory.mktemp("template")), "IMGPIPE_JOBS": "inline"}
+    app = create_app(load(options | {"DATABASE_URL": postgres.create("template")}))
+    with app.app_context():
+        upgrade()
+        db.engine.dispose()
+    postgres.create("test", "template")
+    return "template"
+
+
+def _empty(server: Postgres, template: str) -> None:
+    """Make the database of the tests as good as new: emptied, which is quick, or else copied afresh."""
+    tables = [table.name for table in reversed(db.metadata.sorted_tables) if table.name != "tallies"]
+    delete = "; ".join(f"DELETE FROM {name}" for name in (*tables, "image_words"))
+    zero = "UPDATE tallies SET total = 0, success = 0, failed = 0, worked_ms = 0"
+    try:
+        server.sql("test", f"{delete}; {zero}")
+    except psycopg.errors.UndefinedTable:  # a test took it away
+        server.drop("test")
+        server.create("test", template)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Return the URL of an empty, migrated database: every test that touches one runs on both kinds."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated"), tmp_path / "imgpipe.db")
+        yield f"sqlite:///{tmp_path / 'imgpipe.db'}"
+        return
+    template = request.getfixturevalue("template")
+    server: Postgres = request.getfixturevalue("postgres")
+    yield server.url("test")
+    _empty(server, template)
+
+
 @pytest.fixture
-def make_app(tmp_path: Path, migrated: Path) -> Iterator[AppFactory]:
+def make_app(tmp_path: Path, database_url: str) -> Iterator[AppFactory]:
     """Return a function that makes an app with inline jobs and the options given, over one data dir."""
-    shutil.copy(migrated, tmp_path / "imgpipe.db")
+    standard = {"IMGPIPE_DATA_DIR": str(tmp_path), "IMGPIPE_JOBS": "inline", "DATABASE_URL": database_url}
     made = []
 
     def make(**options: str) -> Flask:
-        environ = {"IMGPIPE_DATA_DIR": str(tmp_path), "IMGPIPE_JOBS": "inline"} | options
-        made.append(create_app(load(environ)))
+        made.append(create_app(load(standard | options)))
         made[-1].test_client_class = Client
         return made[-1]
 

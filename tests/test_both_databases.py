@@ -1,6 +1,7 @@
 """SQLite and PostgreSQL are one service: the same schema, the same queue, the same answers."""
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -146,7 +147,8 @@ def test_both_answer_the_same_of_every_picture_of_the_corpus(
     tmp_path: Path, migrated: Path, postgres: Postgres, template: str
 ) -> None:
     name = f"corpus_{uuid4().hex}"
-    urls = {"sqlite": f"sqlite:///{migrated}", "postgresql": postgres.create(name, template)}
+    shutil.copy(migrated, tmp_path / "corpus.db")
+    urls = {"sqlite": f"sqlite:///{tmp_path / 'corpus.db'}", "postgresql": postgres.create(name, template)}
     told = {}
     for kind, url in urls.items():
         with app_over(tmp_path / kind, url) as app:

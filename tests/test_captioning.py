@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from imgpipe import captioning, lifecycle
+from imgpipe import captioning, lifecycle, stats
 from imgpipe.extensions import db, parts, writing
 from imgpipe.models import Image, Pause, utc_now
 from tests.captions.provider import SENTENCE, Provider
@@ -312,3 +312,18 @@ def test_a_stage_takes_no_time_from_the_thumbnails(client: FlaskClient, provider
     began = time.perf_counter()
     image = shown(client, upload(client))
     assert image["processing_time_ms"] <= (time.perf_counter() - began) * 1000
+
+
+def test_captions_made_anew_with_retries_leave_the_statistics_true(
+    client: FlaskClient, app: Flask, provider: Provider
+) -> None:
+    upload(client)
+    change(app, caption_key="another captioner")
+    provider.fault = "status_500"
+    with app.app_context():
+        captioning.again("all")
+    work_on(app)
+    with app.app_context():
+        assert stats.totals().success == 1
+        assert stats.totals().worked_ms == db.session.scalar(select(Image.worked_ms))
+    assert len(provider.posts) == 4

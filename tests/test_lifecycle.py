@@ -47,14 +47,19 @@ def row(id: UUID) -> Image:
     return image
 
 
-def thumbnail(id: UUID) -> Thumbnail:
-    return Thumbnail(
-        image_id=id, name="small", key="k", format="jpg", width=1, height=1, size_bytes=1, etag="e"
-    )
+THUMBNAIL = {
+    "name": "small",
+    "key": "k",
+    "format": "jpg",
+    "width": 1,
+    "height": 1,
+    "size_bytes": 1,
+    "etag": "e",
+}
 
 
 def finish(held: Claim) -> bool:
-    return lifecycle.finish(held, worked_ms=5, then=None, thumbnails=[thumbnail(held.image_id)])
+    return lifecycle.finish(held, worked_ms=5, then=None, thumbnails=[THUMBNAIL])
 
 
 def test_a_picture_is_claimed_once_and_the_longest_waiting_first() -> None:

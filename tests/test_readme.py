@@ -1,4 +1,4 @@
-"""The README tells the options, routes and errors that the code has; ``python -m tests.test_readme`` rewrites them."""
+"""The README tells what the code has; ``python -m tests.test_readme`` rewrites its tables."""
 
 import re
 from collections.abc import Callable
@@ -46,7 +46,8 @@ def routes(app: Flask) -> str:
 
 def errors(app: Flask) -> str:
     leaves = [leaf for leaf in ImgpipeError.__subclasses__() if leaf is not ConfigError]
-    ordered = sorted([*leaves, ImgpipeError], key=lambda leaf: (leaf.status, leaf.code))
+    every: list[type[ImgpipeError]] = [*leaves, ImgpipeError]
+    ordered = sorted(every, key=lambda leaf: (leaf.status, leaf.code))
     rows = [f"| {leaf.status} | `{leaf.code}` | {leaf.sentence} |" for leaf in ordered]
     return "\n".join(["| HTTP | code | sentence |", "|---|---|---|", *rows])
 

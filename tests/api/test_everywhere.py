@@ -16,6 +16,7 @@ from imgpipe.errors import ImgpipeError
 from imgpipe.extensions import db
 from tests.api.test_upload import refused
 from tests.factories import AppFactory, jpeg, post, upload
+from tests.postgres import on_sqlite
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/api/nothing", "/api/images/a/b/c", "/%00", "/api/%F0%9F"])
@@ -43,6 +44,7 @@ def test_a_bug_answers_500_without_saying_more(app: Flask, client: FlaskClient) 
     assert "secret" not in json.dumps(body)
 
 
+@on_sqlite  # PostgreSQL really goes away in tests/faults
 def test_a_database_that_is_away_answers_503_and_when_to_come_back(app: Flask, client: FlaskClient) -> None:
     with app.app_context():
         db.session.execute(text("DROP TABLE thumbnails"))

@@ -28,9 +28,7 @@ def picture(server: Server) -> str:
 def test_axe_finds_no_serious_fault(
     server: Server, visit: Visit, picture: str, place: str, scheme: str
 ) -> None:
-    page = visit(
-        f"{server.url}/{place}{picture if 'image' in place else ''}", tolerated=REFUSAL, color_scheme=scheme
-    )
+    page = visit(f"{server.url}/{place}{picture if 'image' in place else ''}", color_scheme=scheme)
     expect(page.locator(READY[place]).first).to_be_visible()
     assert serious_faults(page) == []
 

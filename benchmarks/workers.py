@@ -1,0 +1,86 @@
+"""Compare Celery's workers with the threads: the same pictures, the same database, two at a time.
+
+    python benchmarks/workers.py
+
+Both render a backlog that is there when they start, in turn, round after round. The rate is taken from when
+the first to when the last picture was done, so that starting costs neither of them. Needs redis-server and
+requirements-scale.txt.
+"""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from photos import jpeg, photo
+
+from imgpipe.extensions import sqlite
+from tests.redis import Redis, running
+from tests.servers import run, serving
+from tests.workers import working
+
+ROUNDS, PICTURES = 3, 60
+MP12 = (4000, 3000)
+Drain = Callable[[Path, Redis], None]
+
+
+def threads(folder: Path, redis: Redis) -> None:
+    """Let two threads of one process empty the queue."""
+    run("flask --app wsgi images process", folder, IMGPIPE_WORKERS="2")
+
+
+def celery(folder: Path, redis: Redis) -> None:
+    """Let one worker of two processes empty the queue."""
+    with (
+        serving(folder, WEB_CONCURRENCY="1", **by_celery(redis)) as server,
+        working(server.environ, folder / "worker.log"),
+    ):
+        server.await_all_done()
+
+
+def by_celery(redis: Redis) -> dict[str, str]:
+    return {"IMGPIPE_JOBS": "celery", "CELERY_BROKER_URL": redis.url, "IMGPIPE_LEASE_S": "30"}
+
+
+def main() -> None:
+    pictures = [jpeg(photo(seed, MP12)) for seed in range(4)]
+    rates: dict[str, list[float]] = {"threads": [], "celery": []}
+    with running() as redis, tempfile.TemporaryDirectory() as name:
+        for number in range(ROUNDS):
+            for drain in (threads, celery):
+                folder = Path(name) / f"{number}-{drain.__name__}"
+                fill(folder, redis, pictures)
+                drain(folder, redis)
+                rates[drain.__name__].append(rate(folder))
+                shutil.rmtree(folder)
+    for title, measured in rates.items():
+        single = " ".join(f"{one:.1f}" for one in measured)
+        print(f"  {title:10}{median(measured):7.1f} pictures/s   ({single})")
+    ratio = median(by / alone for by, alone in zip(rates["celery"], rates["threads"], strict=True))
+    print(f"  celery renders {ratio:.2f} x as many as the threads")
+
+
+def fill(folder: Path, redis: Redis, pictures: list[bytes]) -> None:
+    """Upload to a server that nobody works for."""
+    redis.tell("FLUSHALL")
+    with serving(folder, WEB_CONCURRENCY="1", **by_celery(redis)) as server:
+        for number in range(PICTURES):
+            server.upload(pictures[number % len(pictures)])
+
+
+def rate(folder: Path) -> float:
+    """Return pictures a second from the first that was done to the last."""
+    connection = sqlite.connect(folder / "imgpipe.db")
+    first, last = connection.execute(
+        "SELECT min(julianday(processed_at)), max(julianday(processed_at)) FROM images"
+    ).fetchone()
+    connection.close()
+    return float((PICTURES - 1) / ((last - first) * 86400))
+
+
+if __name__ == "__main__":
+    main()

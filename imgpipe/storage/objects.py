@@ -1,0 +1,120 @@
+"""Keep files in an S3-compatible object store, one object a key.
+
+Endpoint and keys come from the usual ``AWS_*`` variables. obstore is the client: a store's put is atomic, its
+calls leave the interpreter lock alone, and one compiled package without dependencies does it all.
+"""
+
+import errno
+import io
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import BinaryIO
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import S3Store
+
+from imgpipe.storage.protocol import MissingObject
+
+TIMEOUT_S = 5  # one request; larger files travel in parts, a request each
+RETRY_S = 3  # no further try begins after this, so that no call takes longer than both together
+PART_BYTES = 8 * 2**20
+URL_S = 300
+_KEY = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
+_MIME = {"jpg": "image/jpeg", "png": "image/png", "zip": "application/zip"}
+log = logging.getLogger(__name__)
+
+
+class ObjectStorage:
+    """Store each key as an object below the prefix of ``s3://bucket/prefix``.
+
+    With ``signed``, ``url`` gives addresses that are good for ``URL_S`` seconds. A process that has used a
+    storage must not fork and use it on: the client's threads do not come along.
+    """
+
+    def __init__(self, address: str, signed: bool = False) -> None:
+        parts = urlsplit(address)
+        self._signed = signed
+        self._store = S3Store(
+            parts.netloc,
+            prefix=parts.path.strip("/") or None,
+            config={"disable_bulk_delete": True},  # not every compatible store knows it
+            client_options={
+                "timeout": timedelta(seconds=TIMEOUT_S),
+                "connect_timeout": timedelta(seconds=2),
+                "allow_http": True,
+            },
+            retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=RETRY_S)},
+        )
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store the object; a reader sees it whole or not at all."""
+        mime = _MIME.get(key.rpartition(".")[2], "application/octet-stream")
+        with _told_as_os_error():
+            obstore.put(
+                self._store, _checked(key), data, attributes={"Content-Type": mime}, chunk_size=PART_BYTES
+            )
+
+    def open(self, key: str) -> BinaryIO:
+        """Fetch the whole object, so that a store that goes away midway costs an error and no torn answer.
+
+        Raises: ``MissingObject``.
+        """
+        with _told_as_os_error():
+            try:
+                return io.BytesIO(obstore.get(self._store, _checked(key)).bytes())
+            except FileNotFoundError as error:
+                if "NoSuchBucket" in str(error):
+                    raise
+                raise MissingObject(key) from error
+
+    def delete(self, key: str) -> None:
+        """Delete the object; a missing one is fine."""
+        with _told_as_os_error():
+            obstore.delete(self._store, _checked(key))
+
+    def url(self, key: str) -> str | None:
+        """Sign an address that is good for ``URL_S`` seconds, or return None to have the bytes streamed."""
+        if not self._signed:
+            return None
+        with _told_as_os_error():
+            return obstore.sign(self._store, "GET", _checked(key), timedelta(seconds=URL_S))
+
+    def keys(self) -> Iterator[tuple[str, float]]:
+        """Yield every key and its age, s."""
+        with _told_as_os_error():
+            for batch in obstore.list(self._store):
+                for found in batch:
+                    yield found["path"], (datetime.now(UTC) - found["last_modified"]).total_seconds()
+
+    def ping(self) -> None:
+        """Write, read and delete a small object. Raises: ``OSError``."""
+        key = f"ping-{uuid4().hex}"
+        self.put(key, b"ping")
+        try:
+            self.open(key)
+        except MissingObject as error:
+            raise OSError(errno.EIO, "the object store forgets what it was given") from error
+        finally:
+            self.delete(key)
+
+
+def _checked(key: str) -> str:
+    if not _KEY.fullmatch(key):
+        raise ValueError(f"not a storage key: {key!r}")
+    return key
+
+
+@contextmanager
+def _told_as_os_error() -> Iterator[None]:
+    """Turn the client's errors into the one kind that callers take for a store that is away."""
+    try:
+        yield
+    except (BaseError, OSError) as error:
+        log.warning("the object store answers: %s", str(error).splitlines()[0])
+        raise OSError(errno.EIO, "the object store is away") from error

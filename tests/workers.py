@@ -1,0 +1,67 @@
+"""Run Celery's workers as processes of their own, the way an operator does."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from tests.servers import ROOT
+
+START_S = 30
+
+
+class Worker:
+    """One ``celery worker`` of two processes; ``start`` again after ``stop`` or ``kill``."""
+
+    def __init__(self, environ: Mapping[str, str], output: Path, *arguments: str) -> None:
+        self._environ = environ
+        self._arguments = arguments or ("-Q", "render,caption", "-c", "2")
+        self.output = output
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Worker":
+        """Start and wait until there are children to work."""
+        command = [sys.executable, "-m", "celery", "-A", "wsgi.celery", "worker", *self._arguments]
+        with self.output.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=self._environ, stdout=log, stderr=log, start_new_session=True
+            )
+        deadline = time.monotonic() + START_S
+        while not self.children():
+            assert self.process.poll() is None, self.output.read_text()
+            assert time.monotonic() < deadline, self.output.read_text()
+            time.sleep(0.02)
+        return self
+
+    def children(self) -> list[psutil.Process]:
+        """List the processes that do the work."""
+        assert self.process is not None
+        return psutil.Process(self.process.pid).children()
+
+    def stop(self) -> int:
+        """Stop it as an operator does; returns the exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(START_S)
+
+    def kill(self) -> None:
+        """Kill the whole tree at once."""
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+@contextmanager
+def working(environ: Mapping[str, str], output: Path, *arguments: str) -> Iterator[Worker]:
+    """Run a worker for the length of a block; what is left of it then is killed."""
+    worker = Worker(environ, output, *arguments)
+    try:
+        yield worker.start()
+    finally:
+        worker.kill()
