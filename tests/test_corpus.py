@@ -13,6 +13,7 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 from tests.factories import post
+from tests.postgres import on_sqlite
 
 CORPUS = Path(os.environ.get("CORPUS_DIR", Path(__file__).parents[2] / "shared" / "corpus"))
 
@@ -78,6 +79,7 @@ def faults(client: FlaskClient, entry: Entry) -> list[str]:
     return [name for name, good in checks.items() if not good]
 
 
+@on_sqlite  # tests/test_both_databases.py finds the answers of PostgreSQL the same
 def test_every_good_picture_comes_out_in_exactly_the_known_sizes(client: FlaskClient) -> None:
     good = entries("must_succeed")
     found = {entry["file"]: wrong for entry in good if (wrong := faults(client, entry))}

@@ -81,11 +81,9 @@ def rewrite(app: Flask) -> None:
     """Put the tables of the code into the README."""
     text = README.read_text()
     for name, make in TABLES.items():
-        marks = rf"(<!-- {name} -->\n).*?\n?(<!-- /{name} -->)"
-        table = make(app)
-        text = re.sub(
-            marks, lambda found, table=table: f"{found[1]}{table}\n{found[2]}", text, flags=re.DOTALL
-        )
+        begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        before, _, rest = text.partition(begin)
+        text = f"{before}{begin}{make(app)}\n{end}{rest.partition(end)[2]}"
     README.write_text(text)
 
 

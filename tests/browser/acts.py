@@ -1,6 +1,7 @@
 """What a visitor does that Playwright has no word for."""
 
 import base64
+import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,6 +30,7 @@ _DROP = """files => {
 def drop(page: Page, files: Mapping[str, bytes]) -> None:
     """Drag files, name to content, from outside onto the page and let go."""
     encoded = {name: base64.b64encode(data).decode() for name, data in files.items()}
+    page.get_by_role("button", name=re.compile("^Drop ")).first.wait_for()
     transfer = page.evaluate_handle(_DROP, encoded)
     for event in ("dragover", "drop"):
         page.dispatch_event("main", event, {"dataTransfer": transfer})
