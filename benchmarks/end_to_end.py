@@ -35,8 +35,10 @@ def main() -> None:
     megabytes = sum(map(len, batch)) / len(batch) / 1e6
     print(f"{PICTURES} JPEGs of {megabytes:.1f} MB a round, {ROUNDS} rounds; pictures a second")
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as server:
-        _through_service(server, batch[:8])  # both workers warm
-        rounds = [(_through_core(batch), _through_service(server, batch)) for _ in range(ROUNDS)]
+        forms = {id(data): _form(f"{server.url}/api/images", data) for data in photos}
+        sent = [forms[id(data)] for data in batch]
+        _through_service(server, sent[:8])  # both workers warm
+        rounds = [(_through_core(batch), _through_service(server, sent)) for _ in range(ROUNDS)]
     core, service = (median(rates) for rates in zip(*rounds, strict=True))
     ratio = median(done / bare for bare, done in rounds)
     print(f"  bare core, {THREADS} threads {core:6.1f}")
@@ -50,7 +52,7 @@ def _through_core(batch: list[bytes]) -> float:
     return len(batch) / (time.perf_counter() - began)
 
 
-def _through_service(server: Server, batch: list[bytes]) -> float:
+def _through_service(server: Server, batch: list[requests.PreparedRequest]) -> float:
     """Return pictures a second, from the first byte sent to the last success."""
     done_before = server.get("/api/stats")["success"]
     began = time.perf_counter()
@@ -61,9 +63,14 @@ def _through_service(server: Server, batch: list[bytes]) -> float:
     return len(batch) / (time.perf_counter() - began)
 
 
-def _upload(url: str, data: bytes) -> None:
-    answer = requests.post(url, files={"file": ("photo.jpg", data)}, timeout=60)
-    answer.raise_for_status()
+def _upload(url: str, form: requests.PreparedRequest) -> None:
+    with requests.Session() as session:
+        session.send(form, timeout=60).raise_for_status()
+
+
+def _form(url: str, data: bytes) -> requests.PreparedRequest:
+    """Write the form once: a client that does so anew for each upload takes 4 ms of the same CPU."""
+    return requests.Request("POST", url, files={"file": ("photo.jpg", data)}).prepare()
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def _render(claim: Claim, image: Image) -> None:
         data = stream.read()
     started = time.perf_counter()
     work = pipeline.run(data)
-    thumbnails = [keep(image, derivative) for derivative in work.derivatives]
+    thumbnails = [_keep(image, derivative) for derivative in work.derivatives]
     original_key = _archive(image, data)
     facts: dict[str, Any] = dict(work.metadata)
     exif = facts.pop("exif")
@@ -65,19 +65,22 @@ def _render(claim: Claim, image: Image) -> None:
         _drop({original_key, image.original_key, *(thumbnail["key"] for thumbnail in thumbnails)})
 
 
-def keep(image: Image, derivative: Derivative) -> dict[str, Any]:
-    """Store a derivative, and return its row."""
-    key = f"derivatives/{image.id.hex[-2:]}/{image.id}-{derivative.name}.{derivative.format}"
-    parts.storage.put(key, derivative.data)
+def describe(derivative: Derivative) -> dict[str, Any]:
+    """Return what the row of a derivative says of its bytes."""
     return {
         "name": derivative.name,
-        "key": key,
         "format": derivative.format,
         "width": derivative.width,
         "height": derivative.height,
         "size_bytes": len(derivative.data),
         "etag": hashlib.sha256(derivative.data).hexdigest()[:32],
     }
+
+
+def _keep(image: Image, derivative: Derivative) -> dict[str, Any]:
+    key = f"derivatives/{image.id.hex[-2:]}/{image.id}-{derivative.name}.{derivative.format}"
+    parts.storage.put(key, derivative.data)
+    return {**describe(derivative), "key": key}
 
 
 def _archive(image: Image, data: bytes) -> str | None:

@@ -1,5 +1,6 @@
 """Make apps over a fresh data directory each, and clients for them."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from hypothesis import settings
 from werkzeug.test import TestResponse
 
 from imgpipe import create_app
@@ -18,6 +20,10 @@ from imgpipe.extensions import db
 from tests.captions.provider import Provider, serve
 from tests.factories import AppFactory
 from tests.postgres import Postgres, running
+
+# A slow machine is no fault of the code; and CI says the same of the same code twice.
+settings.register_profile("imgpipe", deadline=None, derandomize=os.environ.get("CI") == "true")
+settings.load_profile("imgpipe")
 
 
 class Client(FlaskClient):

@@ -4,7 +4,6 @@ This is done here and not by way of the queue: the picture stays successful for 
 which may have been paid for, stays as it is.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
@@ -12,7 +11,7 @@ from uuid import UUID
 from flask import Flask, current_app
 from sqlalchemy import select, update
 
-from imgpipe import images
+from imgpipe import images, rendering
 from imgpipe.doctor.files import Listing
 from imgpipe.errors import ImgpipeError
 from imgpipe.extensions import db, parts, writing
@@ -66,19 +65,9 @@ def _put_back(image_id: UUID, derivative: Derivative) -> None:
     if row is None:
         return
     parts.storage.put(row.key, derivative.data)
-    etag = hashlib.sha256(derivative.data).hexdigest()[:32]
     ours = (Thumbnail.image_id == image_id) & (Thumbnail.name == derivative.name)
     with writing(durable=True) as session:
-        session.execute(
-            update(Thumbnail)
-            .where(ours)
-            .values(
-                width=derivative.width,
-                height=derivative.height,
-                size_bytes=len(derivative.data),
-                etag=etag,
-            )
-        )
+        session.execute(update(Thumbnail).where(ours).values(**rendering.describe(derivative)))
 
 
 def _fail(image_id: UUID, code: str, sentence: str) -> None:

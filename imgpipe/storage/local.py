@@ -2,16 +2,13 @@
 
 import contextlib
 import os
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 from uuid import uuid4
 
-from imgpipe.storage.protocol import MissingObject
-
-_KEY = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
+from imgpipe.storage.protocol import KEY, MissingObject, check_key
 
 
 class LocalStorage:
@@ -55,7 +52,7 @@ class LocalStorage:
             for path in (Path(folder, name) for name in names):
                 key = path.relative_to(self.root).as_posix()
                 with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
-                    if _KEY.fullmatch(key):
+                    if KEY.fullmatch(key):
                         yield key, time.time() - path.stat().st_mtime
 
     def ping(self) -> None:
@@ -68,9 +65,7 @@ class LocalStorage:
             self.delete(key)
 
     def _path(self, key: str) -> Path:
-        if not _KEY.fullmatch(key):
-            raise ValueError(f"not a storage key: {key!r}")
-        return self.root / key
+        return self.root / check_key(key)
 
 
 def _refuse(error: OSError) -> NoReturn:

@@ -7,7 +7,6 @@ calls leave the interpreter lock alone, and one compiled package without depende
 import errno
 import io
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -19,13 +18,12 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from imgpipe.storage.protocol import MissingObject
+from imgpipe.storage.protocol import MissingObject, check_key
 
 TIMEOUT_S = 5  # one request; larger files travel in parts, a request each
 RETRY_S = 3  # no further try begins after this, so that no call takes longer than both together
 PART_BYTES = 8 * 2**20
 URL_S = 300
-_KEY = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 _MIME = {"jpg": "image/jpeg", "png": "image/png", "zip": "application/zip"}
 log = logging.getLogger(__name__)
 
@@ -57,7 +55,7 @@ class ObjectStorage:
         mime = _MIME.get(key.rpartition(".")[2], "application/octet-stream")
         with _told_as_os_error():
             obstore.put(
-                self._store, _checked(key), data, attributes={"Content-Type": mime}, chunk_size=PART_BYTES
+                self._store, check_key(key), data, attributes={"Content-Type": mime}, chunk_size=PART_BYTES
             )
 
     def open(self, key: str) -> BinaryIO:
@@ -67,7 +65,7 @@ class ObjectStorage:
         """
         with _told_as_os_error():
             try:
-                return io.BytesIO(obstore.get(self._store, _checked(key)).bytes())
+                return io.BytesIO(obstore.get(self._store, check_key(key)).bytes())
             except FileNotFoundError as error:
                 if "NoSuchBucket" in str(error):
                     raise
@@ -76,14 +74,14 @@ class ObjectStorage:
     def delete(self, key: str) -> None:
         """Delete the object; a missing one is fine."""
         with _told_as_os_error():
-            obstore.delete(self._store, _checked(key))
+            obstore.delete(self._store, check_key(key))
 
     def url(self, key: str) -> str | None:
         """Sign an address that is good for ``URL_S`` seconds, or return None to have the bytes streamed."""
         if not self._signed:
             return None
         with _told_as_os_error():
-            return obstore.sign(self._store, "GET", _checked(key), timedelta(seconds=URL_S))
+            return obstore.sign(self._store, "GET", check_key(key), timedelta(seconds=URL_S))
 
     def keys(self) -> Iterator[tuple[str, float]]:
         """Yield every key and its age, s."""
@@ -102,12 +100,6 @@ class ObjectStorage:
             raise OSError(errno.EIO, "the object store forgets what it was given") from error
         finally:
             self.delete(key)
-
-
-def _checked(key: str) -> str:
-    if not _KEY.fullmatch(key):
-        raise ValueError(f"not a storage key: {key!r}")
-    return key
 
 
 @contextmanager

@@ -1,11 +1,21 @@
 """Say what a storage is: six plain methods over keys."""
 
+import re
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol
+
+KEY = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 
 
 class MissingObject(LookupError):
     """There is nothing under this key."""
+
+
+def check_key(key: str) -> str:
+    """Return the key. Raises: ``ValueError`` for what could lead out of the storage."""
+    if not KEY.fullmatch(key):
+        raise ValueError(f"not a storage key: {key!r}")
+    return key
 
 
 class Storage(Protocol):
