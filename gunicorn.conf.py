@@ -1,5 +1,7 @@
 """Serve with gunicorn: threads for requests, and in every worker the threads that do the work."""
 
+import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -27,6 +29,7 @@ limit_request_line = 8190  # long cursors still reach our own error
 graceful_timeout = 2
 keepalive = 5
 control_socket_disable = True
+KEPT_BYTES = 128 * 2**20  # a process; returned to the system above this
 max_requests = 0  # a restarted worker drops what it is doing
 
 
@@ -41,6 +44,7 @@ def on_starting(server: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Start this worker's threads, after the fork; on SIGTERM give claims back before winding down."""
     app = worker.wsgi
+    _keep_freed_memory()
     app.extensions["imgpipe"].jobs.start()
     wind_down = signal.getsignal(signal.SIGTERM)
 
@@ -63,6 +67,17 @@ def worker_exit(server: Any, worker: Any) -> None:
     if worker.booted and worker.pid == os.getpid():
         leaving.begin_to_stop(worker.wsgi).join(timeout=2)
         leaving.leave()
+
+
+def _keep_freed_memory() -> None:
+    """Have glibc reuse the memory of the last picture for the next one: new pages cost a tenth of the time.
+
+    The numbers are M_TRIM_THRESHOLD and M_MMAP_THRESHOLD (mallopt(3)); other C libraries go on as they do.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        tune = ctypes.CDLL("libc.so.6").mallopt
+        for parameter, size in ((-1, KEPT_BYTES), (-3, KEPT_BYTES // 4)):
+            tune(parameter, size)
 
 
 def _refuse_taken(address: Any) -> None:

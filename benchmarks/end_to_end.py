@@ -23,7 +23,7 @@ from photos import jpeg, photo
 from imgpipe.imaging.pipeline import run
 from tests.servers import Server, serving
 
-THREADS, CLIENTS, ROUNDS, PICTURES = 2, 4, 5, 40
+THREADS, CLIENTS, ROUNDS, PICTURES = 2, 4, 3, 100
 POLL_S = 0.1  # an answer costs 2 ms of the same CPU
 MP12 = (4000, 3000)
 

@@ -2,8 +2,9 @@
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from threading import Lock
 from types import ModuleType
 from typing import Any
 
@@ -47,6 +48,8 @@ db = SQLAlchemy(model_class=Base, session_options={"class_": _Session, "expire_o
 migrate = Migrate(directory=str(ROOT / "imgpipe" / "migrations"))
 api = Api()
 
+# Who finds SQLite's write lock taken sleeps and looks again; a process's own threads rather queue up here.
+_writer = Lock()
 RECYCLE_S = 1800
 # What libpq does to a server that is silently gone: by its own defaults it would wait for minutes.
 # (https://www.postgresql.org/docs/15/libpq-connect.html) The URL's own parameters have precedence.
@@ -128,10 +131,11 @@ def writing(*, durable: bool) -> Iterator[Session]:
     """
     session = db.session()
     session.rollback()
-    session.connection(execution_options={"writes": True, "durable": durable})
-    try:
-        yield session
-        session.commit()
-    except BaseException:
-        session.rollback()
-        raise
+    with _writer if session.get_bind().dialect.name == "sqlite" else nullcontext():
+        session.connection(execution_options={"writes": True, "durable": durable})
+        try:
+            yield session
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
