@@ -24,7 +24,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import matplotlib
 import numpy as np
 import requests
 from flask import Flask
@@ -44,7 +43,9 @@ from tests.servers import Server, serving
 ROWS, WIDTH, MILLION = 100_000, 200, 1_000_000
 SLICE = 2_000  # rows of the usual way, whose time is multiplied
 ROUNDS = 5
-pandas: Any = importlib.import_module("pandas")  # which brings no types
+# By name, as `make check` has neither of them installed.
+pandas: Any = importlib.import_module("pandas")
+matplotlib: Any = importlib.import_module("matplotlib")
 PIXELS = make_image(10_000, WIDTH)
 LINES = [("," + ",".join(map(str, row)) + "\n").encode() for row in PIXELS.tolist()]
 HEADER = ("depth," + ",".join(f"col{n}" for n in range(1, WIDTH + 1)) + "\n").encode()
