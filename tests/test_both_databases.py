@@ -21,8 +21,8 @@ from imgpipe import create_app, lifecycle, search
 from imgpipe.config import load
 from imgpipe.extensions import db, writing
 from imgpipe.models import Image, position_of, utc_now
+from tests.corpus import CORPUS
 from tests.factories import post
-from tests.imaging.test_corpus import CORPUS
 from tests.postgres import Postgres
 
 CLAIMANTS, QUEUED = 4, 1_500

@@ -1,10 +1,7 @@
 """Real pictures through the door: known sizes for the good, a reason for the broken, plain JSON for all."""
 
 import json
-import os
-from functools import cache
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,26 +9,11 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
 
+from tests.corpus import CORPUS, MARKS, Entry, entries
 from tests.factories import post
 from tests.postgres import on_sqlite
 
-CORPUS = Path(os.environ.get("CORPUS_DIR", Path(__file__).parents[2] / "shared" / "corpus"))
-
-pytestmark = [
-    pytest.mark.skipif(
-        not CORPUS.is_dir(), reason=f"no corpus of pictures: set CORPUS_DIR ({CORPUS.name} absent)"
-    ),
-    # Pillow tells of odd metadata and animations by warning, and goes on.
-    pytest.mark.filterwarnings("ignore::UserWarning:PIL"),
-]
-
-Entry = dict[str, Any]
-
-
-@cache
-def entries(expect: str) -> list[Entry]:
-    lines = (CORPUS / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
-    return [entry for entry in map(json.loads, lines) if entry["expect"] == expect]
+pytestmark = MARKS
 
 
 def strict(response: TestResponse) -> dict[str, Any]:

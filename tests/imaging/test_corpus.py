@@ -1,12 +1,8 @@
 """796 pictures that nobody here made come out in exactly the sizes known, and 15 broken ones are refused."""
 
 import json
-import os
 from contextlib import suppress
-from functools import cache
 from io import BytesIO
-from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -15,24 +11,9 @@ from imgpipe.errors import ImgpipeError
 from imgpipe.imaging.pipeline import run
 from imgpipe.imaging.probe import probe
 from imgpipe.imaging.work import Work
+from tests.corpus import CORPUS, MARKS, Entry, entries
 
-CORPUS = Path(os.environ.get("CORPUS_DIR", Path(__file__).parents[3] / "shared" / "corpus"))
-
-pytestmark = [
-    pytest.mark.skipif(
-        not CORPUS.is_dir(), reason=f"no corpus of pictures: set CORPUS_DIR ({CORPUS.name} absent)"
-    ),
-    # Pillow tells of odd metadata and animations by warning, and goes on.
-    pytest.mark.filterwarnings("ignore::UserWarning:PIL"),
-]
-
-Entry = dict[str, Any]
-
-
-@cache
-def _entries(expect: str) -> list[Entry]:
-    lines = (CORPUS / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
-    return [entry for entry in map(json.loads, lines) if entry["expect"] == expect]
+pytestmark = MARKS
 
 
 def _render(entry: Entry) -> Work:
@@ -68,20 +49,20 @@ def _is_storable(text: str) -> bool:
 
 
 def test_every_good_picture_has_exactly_the_known_sizes_and_plain_metadata() -> None:
-    entries = _entries("must_succeed")
-    faults = {entry["file"]: found for entry in entries if (found := _faults(entry))}
-    assert (len(entries), faults) == (796, {})
+    listed = entries("must_succeed")
+    faults = {entry["file"]: found for entry in listed if (found := _faults(entry))}
+    assert (len(listed), faults) == (796, {})
 
 
 def test_every_broken_picture_is_refused_with_one_of_our_errors() -> None:
-    entries = _entries("must_fail")
-    for entry in entries:
+    listed = entries("must_fail")
+    for entry in listed:
         with pytest.raises(ImgpipeError):
             _render(entry)
-    assert len(entries) == 15
+    assert len(listed) == 15
 
 
 def test_a_picture_that_decoders_disagree_on_ends_cleanly() -> None:
-    for entry in _entries("either"):
+    for entry in entries("either"):
         with suppress(ImgpipeError):
             assert len(_render(entry).derivatives) == 3
