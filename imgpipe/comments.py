@@ -4,12 +4,11 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from uuid6 import uuid7
 
 from imgpipe import images, paging
 from imgpipe.errors import ImageNotFound, InvalidParameter
 from imgpipe.extensions import writing
-from imgpipe.models import Comment, utc_now
+from imgpipe.models import Comment, new_id, utc_now
 from imgpipe.paging import Page
 from imgpipe.text import clean_text
 
@@ -24,7 +23,7 @@ def add(image_id: UUID, text: object) -> Comment:
     if not isinstance(text, str) or not clean_text(text).strip() or len(text) > MAX_LENGTH:
         raise InvalidParameter(f"text: expected 1 to {MAX_LENGTH} characters that are not blank")
     now = utc_now()
-    comment = Comment(id=UUID(int=uuid7().int), image_id=image_id, text=clean_text(text), edited_at=now)
+    comment = Comment(id=new_id(), image_id=image_id, text=clean_text(text), edited_at=now)
     try:
         with writing(durable=True) as session:
             session.add(comment)

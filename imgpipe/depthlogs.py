@@ -2,18 +2,16 @@
 
 from dataclasses import dataclass
 from typing import BinaryIO
-from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT is SQLite's, too
 from sqlalchemy.orm import Session
-from uuid6 import uuid7
 
 from imgpipe import depthrows, paging, staging
 from imgpipe.errors import InvalidParameter, LogNotFound
 from imgpipe.extensions import db, parts, writing
 from imgpipe.imaging import areas
-from imgpipe.models import DepthLog, utc_now
+from imgpipe.models import DepthLog, new_id, utc_now
 from imgpipe.paging import Page
 from imgpipe.staging import Staged
 from imgpipe.text import clean_text
@@ -102,7 +100,7 @@ def _store(name: str, staged: Staged) -> int:
 def _enter(session: Session, name: str, staged: Staged) -> DepthLog:
     """Lock the log and count the upload; a new log begins without rows."""
     begun = insert(DepthLog).values(
-        id=UUID(int=uuid7().int),
+        id=new_id(),
         name=name,
         uploads=1,
         rows=0,

@@ -10,7 +10,6 @@ from typing import Any
 
 from flask import current_app
 from flask_migrate import Migrate
-from flask_smorest import Api
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import Connection, Engine, event, make_url
@@ -46,7 +45,6 @@ class _Session(FlaskSession):
 
 db = SQLAlchemy(model_class=Base, session_options={"class_": _Session, "expire_on_commit": False})
 migrate = Migrate(directory=str(ROOT / "imgpipe" / "migrations"))
-api = Api()
 
 # Who finds SQLite's write lock taken sleeps and looks again; a process's own threads rather queue up here.
 _writer = Lock()

@@ -11,13 +11,12 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from uuid6 import uuid7
 
 from imgpipe import captioning, lifecycle, paging, search
 from imgpipe.errors import ImageNotFound, NoFile, OriginalDiscarded, ThumbnailNotReady, TooLarge, Unavailable
 from imgpipe.extensions import db, parts
 from imgpipe.imaging.probe import probe
-from imgpipe.models import Image, Thumbnail, position_of
+from imgpipe.models import Image, Thumbnail, new_id, position_of
 from imgpipe.paging import Page
 from imgpipe.storage.protocol import MissingObject
 from imgpipe.text import display_name
@@ -41,7 +40,7 @@ def accept(data: bytes, name: str | None) -> Image:
     header = probe(data, settings.max_pixels)
     digest = hashlib.sha256(data).hexdigest()
     for _ in range(TRIES):
-        image_id = UUID(int=uuid7().int)
+        image_id = new_id()
         image = Image(
             id=image_id,
             original_name=display_name(name, f"image.{header.format}"),

@@ -15,12 +15,11 @@ import pytest
 from flask import Flask
 from flask_migrate import check, downgrade, upgrade
 from sqlalchemy import insert, inspect
-from uuid6 import uuid7
 
 from imgpipe import create_app, lifecycle, search
 from imgpipe.config import load
 from imgpipe.extensions import db, writing
-from imgpipe.models import Image, position_of, utc_now
+from imgpipe.models import Image, new_id, position_of, utc_now
 from tests.corpus import CORPUS
 from tests.factories import post
 from tests.postgres import Postgres
@@ -71,7 +70,7 @@ def queue_up(app: Flask, count: int) -> list[UUID]:
         "original_name": "a.jpg", "format": "jpg", "sha256": "", "size_bytes": 1, "status": "processing",
         "caption_status": "skipped", "changed_at": now, "due_at": now, "stage": lifecycle.RENDER,
     }  # fmt: skip
-    ids = [UUID(int=uuid7().int) for _ in range(2 * count)]
+    ids = [new_id() for _ in range(2 * count)]
     by_position = {position_of(id): id for id in ids}  # within one millisecond some are the same
     chosen = list(by_position.items())[:count]
     with app.app_context(), writing(durable=False) as session:

@@ -101,14 +101,6 @@ class MetadataSchema(ma.Schema):
     exif = fields.Dict()
 
 
-class ThumbnailsSchema(ma.Schema):
-    """The addresses of the derivatives, each valid as soon as the derivative exists."""
-
-    small = fields.String()
-    medium = fields.String()
-    square = fields.String()
-
-
 class CaptionErrorSchema(ma.Schema):
     """Why there is no caption; the provider's own type and param where it names them."""
 
