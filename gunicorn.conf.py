@@ -10,7 +10,7 @@ import sys
 from types import FrameType
 from typing import Any
 
-from imgpipe import leaving
+from imgpipe import shutdown
 from imgpipe.config import load
 from imgpipe.errors import ConfigError
 
@@ -49,7 +49,7 @@ def post_worker_init(worker: Any) -> None:
     wind_down = signal.getsignal(signal.SIGTERM)
 
     def stop(number: int, frame: FrameType | None) -> None:
-        leaving.begin_to_stop(app)
+        shutdown.begin_to_stop(app)
         wind_down(number, frame)  # type: ignore[operator,misc]
 
     signal.signal(signal.SIGTERM, stop)
@@ -59,14 +59,14 @@ def post_worker_init(worker: Any) -> None:
 def worker_int(worker: Any) -> None:
     """Ctrl-C reaches the workers too."""
     if worker.booted:
-        leaving.begin_to_stop(worker.wsgi)
+        shutdown.begin_to_stop(worker.wsgi)
 
 
 def worker_exit(server: Any, worker: Any) -> None:
     """Leave at once; this hook also runs in the master and after a failed start, which go on."""
     if worker.booted and worker.pid == os.getpid():
-        leaving.begin_to_stop(worker.wsgi).join(timeout=2)
-        leaving.leave()
+        shutdown.begin_to_stop(worker.wsgi).join(timeout=2)
+        shutdown.leave()
 
 
 def _keep_freed_memory() -> None:

@@ -6,8 +6,8 @@ from flask_migrate import upgrade
 from sqlalchemy.exc import OperationalError
 
 from imgpipe import create_app
+from imgpipe.database.engine import db
 from imgpipe.errors import ConfigError
-from imgpipe.extensions import db
 
 
 def main() -> int:

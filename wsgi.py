@@ -3,7 +3,7 @@
 import os
 import sys
 
-from imgpipe import create_app, leaving
+from imgpipe import create_app, shutdown
 from imgpipe.errors import ConfigError
 
 try:
@@ -14,8 +14,8 @@ except ConfigError as error:
 if app.extensions["imgpipe"].settings.jobs == "celery":  # else Celery would find nothing, and try any broker
     celery = app.extensions["imgpipe"].jobs.celery  # celery -A wsgi.celery worker -Q render,caption
 
-if not leaving.under_gunicorn():  # which has signals, and hooks, of its own
-    leaving.on_signals(app)
+if not shutdown.under_gunicorn():  # which has signals, and hooks, of its own
+    shutdown.on_signals(app)
 
 if __name__ == "__main__":
     import init_db

@@ -21,9 +21,10 @@ from flask import Flask
 from flask_migrate import upgrade
 from sqlalchemy import text
 
-from imgpipe import create_app, images
+from imgpipe import create_app
 from imgpipe.config import load
-from imgpipe.extensions import db, writing
+from imgpipe.database.engine import db, writing
+from imgpipe.pictures import gallery
 from tests.factories import jpeg
 from tests.postgres import Postgres, running
 
@@ -96,7 +97,7 @@ def fill(app: Flask, rows: int) -> None:
 def upload_many(app: Flask, data: bytes) -> None:
     def upload(number: int) -> None:
         with app.app_context():
-            images.accept(data, f"photo_{number}.jpg")
+            gallery.accept(data, f"photo_{number}.jpg")
 
     with ThreadPoolExecutor(CLIENTS) as clients:
         list(clients.map(upload, range(UPLOADS)))

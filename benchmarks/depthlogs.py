@@ -33,11 +33,12 @@ from PIL import Image
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from imgpipe import create_app, depthlogs
+from imgpipe import create_app
 from imgpipe.config import load
-from imgpipe.imaging import areas, colormap, frames
-from imgpipe.models import DepthRow
-from tests.imaging.logs import make_image
+from imgpipe.database.models import DepthRow
+from imgpipe.depthlogs import logs
+from imgpipe.scanlines import colormap, frames, resize
+from tests.scanlines.logs import make_image
 from tests.servers import Server, serving
 
 ROWS, WIDTH, MILLION = 100_000, 200, 1_000_000
@@ -137,7 +138,7 @@ def _usual_import(folder: Path) -> None:
     with Session(engine) as session:
         for _, row in table.iterrows():
             line = Image.fromarray(row.iloc[1:].to_numpy(np.uint8)[None])
-            resized = line.resize((areas.WIDTH, 1)).tobytes()
+            resized = line.resize((resize.WIDTH, 1)).tobytes()
             session.add(DepthRow(log=1, depth=float(row["depth"]), pixels=resized, source=line.tobytes()))
         session.commit()
     engine.dispose()
@@ -148,7 +149,7 @@ def _usual_import(folder: Path) -> None:
 
 def _report_frames(app: Flask) -> None:
     client, table = app.test_client(), colormap.lut()
-    pixels = areas.resize(PIXELS)
+    pixels = resize.resize(PIXELS)
     tall = np.tile(pixels, (5, 1))
     low = 9000 + 40_000
 
@@ -159,10 +160,10 @@ def _report_frames(app: Flask) -> None:
         return bytes(answer.data)
 
     def averaged() -> bytes:
-        return frames.png(np.concatenate([*areas.average_rows([tall], len(tall), 2_000)]), table)
+        return frames.png(np.concatenate([*resize.average_rows([tall], len(tall), 2_000)]), table)
 
     assert ask(50_000, format="png", max_rows=2_000) == averaged()
-    rows = np.concatenate([*areas.average_rows([tall], len(tall), 2_000)])
+    rows = np.concatenate([*resize.average_rows([tall], len(tall), 2_000)])
     print("\nframes out of a million rows: whole requests in one process, against encoding alone, s of CPU")
     _compare("1,000 rows as PNG", lambda: ask(1_000, format="png"), lambda: frames.png(pixels[:1_000], table))
     _compare("50,000 as 2,000", lambda: ask(50_000, format="png", max_rows=2_000), averaged)
@@ -205,7 +206,7 @@ def _app(folder: Path) -> Flask:
 def _store_million(folder: Path) -> Flask:
     app = _app(folder)
     with app.app_context():
-        depthlogs.accept(io.BufferedReader(Csv(MILLION)))
+        logs.accept(io.BufferedReader(Csv(MILLION)))
     return app
 
 
@@ -219,10 +220,10 @@ def _report_growth() -> None:
 def _import_alone(folder: Path, rows: int) -> str:
     app = _app(folder)
     with app.app_context():
-        depthlogs.accept(io.BufferedReader(Csv(10)), "warm")
+        logs.accept(io.BufferedReader(Csv(10)), "warm")
         Path("/proc/self/clear_refs").write_text("5")  # forget the peak of the start
         before = _peak_mib()
-        taken_s = _timed(lambda: depthlogs.accept(io.BufferedReader(Csv(rows))))
+        taken_s = _timed(lambda: logs.accept(io.BufferedReader(Csv(rows))))
         return f"{rows:12,}{taken_s:8.1f}{_peak_mib() - before:8.0f}"
 
 

@@ -20,11 +20,12 @@ from flask import Flask
 from flask_migrate import upgrade
 from sqlalchemy import func, insert, select, update
 
-from imgpipe import create_app, lifecycle
+from imgpipe import create_app
 from imgpipe.config import load
-from imgpipe.extensions import db, writing
-from imgpipe.models import Image, Tally, position_of, utc_now
-from imgpipe.paging import _OLDER, _Place
+from imgpipe.database.engine import db, writing
+from imgpipe.database.models import Image, Tally, position_of, utc_now
+from imgpipe.database.paging import _OLDER, _Place
+from imgpipe.pictures import lifecycle
 
 FEW, MANY = 1_000, int(sys.argv[1]) if sys.argv[1:] else 1_000_000
 LIMIT, ROUNDS, BLOCK = 50, 40, 20_000

@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgpipe.imaging import areas, colormap, frames, scanlines
-from tests.imaging.logs import Repeated, make_image, make_log
+from imgpipe.scanlines import colormap, csvfile, frames, resize
+from tests.scanlines.logs import Repeated, make_image, make_log
 
 ROWS, WIDTH, MILLION = 100_000, 200, 1_000_000
 # Contenders that would take minutes get a part of the file, and their time is multiplied.
@@ -37,11 +37,11 @@ SLOW_SHARE = 20
 
 def read_and_resize(data: bytes) -> object:
     """Do what an upload does before the database: block by block, check everything, keep nothing."""
-    return sum(len(areas.resize(block.pixels)) for block in scanlines.read(io.BytesIO(data)))
+    return sum(len(resize.resize(block.pixels)) for block in csvfile.read(io.BytesIO(data)))
 
 
 def only_read(data: bytes) -> object:
-    return sum(len(block.pixels) for block in scanlines.read(io.BytesIO(data)))
+    return sum(len(block.pixels) for block in csvfile.read(io.BytesIO(data)))
 
 
 def pandas_reads(data: bytes) -> object:
@@ -66,7 +66,7 @@ def iterrows(data: bytes) -> object:
     rows = []
     for _, row in table.iterrows():
         line = Image.fromarray(row.iloc[1:].to_numpy(np.uint8)[None])
-        rows.append((float(row["depth"]), line.resize((areas.WIDTH, 1)).tobytes()))
+        rows.append((float(row["depth"]), line.resize((resize.WIDTH, 1)).tobytes()))
     return rows
 
 
@@ -94,7 +94,7 @@ def _compare_readers() -> None:
 
 def _compare_frames() -> None:
     print("\n1,000 rows of 150 as JSON frames")
-    pixels = areas.resize(make_image(1_000, WIDTH))
+    pixels = resize.resize(make_image(1_000, WIDTH))
     _print(_measure({"row_pngs": lambda: _json(pixels), "matplotlib, save": lambda: _usual_json(pixels)}, 7))
 
 
@@ -113,7 +113,7 @@ def _usual_json(pixels: NDArray[np.uint8]) -> str:
 
 
 def _compare_pictures() -> None:
-    pixels, table = areas.resize(make_image(5_460, WIDTH)), colormap.lut()
+    pixels, table = resize.resize(make_image(5_460, WIDTH)), colormap.lut()
     tall = np.tile(pixels, (10, 1))[:50_000]
     print("\n5,460 rows of 150 as one picture; 50,000 averaged to 2,000")
     makers: dict[str, Callable[[], bytes]] = {
@@ -121,7 +121,7 @@ def _compare_pictures() -> None:
         "Pillow, palette": lambda: _save(_with_palette(pixels, table), "PNG"),
         "Pillow, RGB": lambda: _save(Image.fromarray(table[pixels]), "PNG"),
         "webp": lambda: frames.webp(pixels, table),
-        "average_rows": lambda: np.concatenate([*areas.average_rows([tall], len(tall), 2_000)]).tobytes(),
+        "average_rows": lambda: np.concatenate([*resize.average_rows([tall], len(tall), 2_000)]).tobytes(),
     }
     _print(_measure(makers, 5), {name: f"{len(make()):,} bytes" for name, make in makers.items()})
 
@@ -149,7 +149,7 @@ def _read_million() -> str:
     header, _, body = log.partition(b"\n")
     stream = Repeated(header + b"\n", body, len(body) * MILLION // 5_000)
     started = time.perf_counter()
-    rows = sum(len(areas.resize(block.pixels)) for block in scanlines.read(stream))
+    rows = sum(len(resize.resize(block.pixels)) for block in csvfile.read(stream))
     taken_s = time.perf_counter() - started
     peak_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib) / 1024
     return f"peak {peak_mib:.0f} MiB above import, the made rows included; {taken_s:.1f} s for {rows:,} rows"

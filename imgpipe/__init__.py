@@ -2,20 +2,21 @@
 
 import os
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 
 from flask import Flask
 
-from imgpipe import api, captions, cli, config, lifecycle, logs
-from imgpipe.backlog import DatabaseBacklog
-from imgpipe.captioning import caption
+from imgpipe import api, captions, cli, config, logs
 from imgpipe.config import ROOT, Settings
-from imgpipe.extensions import Parts, db, engine_options, listen, migrate
+from imgpipe.database.engine import db, engine_options, listen, migrate
+from imgpipe.extensions import Parts
 from imgpipe.jobs.inline import InlineJobs
 from imgpipe.jobs.protocol import Backlog, Jobs
 from imgpipe.jobs.threads import ThreadJobs
-from imgpipe.rendering import render
+from imgpipe.pictures import lifecycle
+from imgpipe.pictures.backlog import DatabaseBacklog
+from imgpipe.pictures.caption import caption
+from imgpipe.pictures.render import render
 from imgpipe.storage.local import LocalStorage
 from imgpipe.storage.protocol import Storage
 
@@ -36,9 +37,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     backlog = DatabaseBacklog(app, stages, settings.lease_s)
     app.extensions["imgpipe"] = Parts(
         settings=settings,
-        storage=_rent(settings),
-        jobs=_hire(app, settings, backlog),
-        captioner=_captioner(settings),
+        storage=_build_storage(settings),
+        jobs=_build_jobs(app, settings, backlog),
+        captioner=_build_captioner(settings),
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
@@ -56,23 +57,23 @@ def _connect(app: Flask, settings: Settings) -> None:
         listen(db.engine)
 
 
-def _rent(settings: Settings) -> Storage:
+def _build_storage(settings: Settings) -> Storage:
     if "://" not in settings.storage:
         return LocalStorage(Path(settings.storage))
-    storage: Storage = import_module("imgpipe.storage.objects").ObjectStorage(
-        settings.storage, signed=settings.signed_urls
-    )
-    return storage
+    from imgpipe.storage.objects import ObjectStorage
+
+    return ObjectStorage(settings.storage, signed=settings.signed_urls)
 
 
-def _hire(app: Flask, settings: Settings, backlog: Backlog) -> Jobs:
+def _build_jobs(app: Flask, settings: Settings, backlog: Backlog) -> Jobs:
     if settings.jobs == "inline":
         return InlineJobs(backlog)
     if settings.jobs == "celery":
-        jobs: Jobs = import_module("imgpipe.jobs.celery").CeleryJobs(
+        from imgpipe.jobs.celery import CeleryJobs
+
+        return CeleryJobs(
             backlog, lifecycle.LANES, settings.broker_url, settings.lease_s, partial(_forget_connections, app)
         )
-        return jobs
     workers = {lifecycle.RENDER: settings.workers, lifecycle.CAPTION: settings.caption_workers}
     return ThreadJobs(backlog, workers, settings.lease_s)
 
@@ -83,7 +84,7 @@ def _forget_connections(app: Flask) -> None:
         db.engine.dispose(close=False)
 
 
-def _captioner(settings: Settings) -> captions.Captioner | None:
+def _build_captioner(settings: Settings) -> captions.Captioner | None:
     return captions.build(
         captions.Settings(
             captioner=settings.captioner or "none",

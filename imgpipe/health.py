@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 
 from sqlalchemy import select
 
-from imgpipe import captioning
-from imgpipe.extensions import db, parts
-from imgpipe.models import Tally
+from imgpipe.database.engine import db
+from imgpipe.database.models import Tally
+from imgpipe.extensions import parts
+from imgpipe.pictures import caption
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ def captions() -> dict[str, str | None]:
     """Tell who captions, and why not at present; this never makes the service unready."""
     if parts.captioner is None:
         return {"provider": None, "model": None, "paused": None}
-    pause = captioning.paused()
+    pause = caption.paused()
     reason = f"{pause.code}: {pause.message}" if pause else None
     return {"provider": parts.captioner.provider, "model": parts.captioner.model, "paused": reason}
 

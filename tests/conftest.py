@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 
 from imgpipe import create_app
 from imgpipe.config import load
-from imgpipe.extensions import db
+from imgpipe.database.engine import db
 from tests.captions.provider import Provider, serve
 from tests.factories import AppFactory
 from tests.postgres import Postgres, running

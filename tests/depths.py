@@ -11,7 +11,7 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 from tests.factories import post_form
-from tests.imaging.logs import make_image, make_log
+from tests.scanlines.logs import make_image, make_log
 
 ROWS, SOURCE_WIDTH, WIDTH = 5_460, 200, 150
 DEPTHS = [float(f"{9000 + n / 10:.1f}") for n in range(1, ROWS + 1)]

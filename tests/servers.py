@@ -17,7 +17,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from imgpipe.extensions import sqlite
+from imgpipe.database.engine import sqlite
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ("PATH", "HOME", "LANG", "VIRTUAL_ENV", "TMPDIR")

@@ -16,10 +16,11 @@ from flask import Flask
 from flask_migrate import check, downgrade, upgrade
 from sqlalchemy import insert, inspect
 
-from imgpipe import create_app, lifecycle, search
+from imgpipe import create_app
 from imgpipe.config import load
-from imgpipe.extensions import db, writing
-from imgpipe.models import Image, new_id, position_of, utc_now
+from imgpipe.database.engine import db, writing
+from imgpipe.database.models import Image, new_id, position_of, utc_now
+from imgpipe.pictures import lifecycle, search
 from tests.corpus import CORPUS
 from tests.factories import post
 from tests.postgres import Postgres

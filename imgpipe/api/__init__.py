@@ -6,19 +6,17 @@ from flask_smorest import Api
 from imgpipe.api import (
     comments,
     compat,
-    depthlogs,
     detail,
     docs,
-    errors,
     frames,
     health,
-    keys,
     listing,
-    requests,
+    logs,
     stats,
     thumbnails,
     upload,
 )
+from imgpipe.api.http import errors, keys, requests
 from imgpipe.api.schemas import ErrorSchema
 
 BLUEPRINTS = (
@@ -28,7 +26,7 @@ BLUEPRINTS = (
     thumbnails.blp,
     comments.blp,
     stats.blp,
-    depthlogs.blp,
+    logs.blp,
     frames.blp,
     health.blp,
     compat.blp,

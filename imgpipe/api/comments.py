@@ -4,12 +4,12 @@ from typing import Any
 
 from flask import request
 
-from imgpipe import comments
-from imgpipe.api.blueprint import Blueprint
-from imgpipe.api.bodies import parse_json
+from imgpipe.api.http.blueprint import Blueprint
+from imgpipe.api.http.bodies import parse_json
 from imgpipe.api.schemas import CommentSchema, PageQuery, image_id, paged
-from imgpipe.models import Comment
-from imgpipe.paging import Page
+from imgpipe.database.models import Comment
+from imgpipe.database.paging import Page
+from imgpipe.pictures import comments
 
 _BODY = {
     "required": True,

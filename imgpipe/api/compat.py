@@ -12,20 +12,21 @@ from flask import Response
 from marshmallow import fields
 from numpy.typing import NDArray
 
-from imgpipe import comments, depthlogs, images, intervals
-from imgpipe.api import files, links
-from imgpipe.api.blueprint import PlainBlueprint
-from imgpipe.api.bodies import received
 from imgpipe.api.comments import sent_text
-from imgpipe.api.depthlogs import BODY, accept_sent
 from imgpipe.api.detail import awaited
 from imgpipe.api.frames import encode_rows
+from imgpipe.api.http import files, links
+from imgpipe.api.http.blueprint import PlainBlueprint
+from imgpipe.api.http.bodies import received
+from imgpipe.api.logs import BODY, accept_sent
 from imgpipe.api.ranges import RangeQuery, ReceiptSchema
 from imgpipe.api.schemas import MAX_WAIT_S, ImageSchema, Utc, image_id
+from imgpipe.database.models import Comment, Image
+from imgpipe.database.paging import Page
+from imgpipe.depthlogs import logs, ranges
 from imgpipe.errors import CorruptImage, LogNotFound, NotFound
-from imgpipe.imaging import colormap
-from imgpipe.models import Comment, Image
-from imgpipe.paging import Page
+from imgpipe.pictures import comments, gallery
+from imgpipe.scanlines import colormap
 
 IMAGES = 10
 COMMENTS = 20
@@ -71,13 +72,13 @@ class OldReceiptSchema(ReceiptSchema):
 @blp.response(200)
 def analyze_and_wait() -> tuple[dict[str, Any], int]:
     """Upload by the field `uploaded_file` and wait for the caption; 202 when that takes over 30 s."""
-    image = awaited(images.accept(*received()).id, MAX_WAIT_S)
+    image = awaited(gallery.accept(*received()).id, MAX_WAIT_S)
     if image.status == "processing":
         shown: dict[str, Any] = ImageSchema().dump(image)
         return shown, 202
     if image.status == "failed":
         raise CorruptImage(image.error)
-    name = f"thumbnail_{image.id}.{images.find_thumbnail(image.id, 'small').format}"
+    name = f"thumbnail_{image.id}.{gallery.find_thumbnail(image.id, 'small').format}"
     return {
         "message": "Image uploaded successfully",
         "thumbnail": f"{links.root()}/api/thumbnails/{name}",
@@ -99,7 +100,7 @@ def thumbnail(file_name: str) -> Response:
     named = _THUMBNAIL.fullmatch(file_name)
     if named is None:
         raise NotFound
-    row, stream = images.open_thumbnail(image_id(named[1]), "small")
+    row, stream = gallery.open_thumbnail(image_id(named[1]), "small")
     if row.format != named[2]:
         stream.close()
         raise NotFound
@@ -110,7 +111,7 @@ def thumbnail(file_name: str) -> Response:
 @blp.response(202, OldImageSchema)
 def analyze() -> Image:
     """Upload by the field `img`, a file or base64; processing goes on behind it."""
-    return images.accept(*received())
+    return gallery.accept(*received())
 
 
 @blp.route("/images")
@@ -118,14 +119,14 @@ def analyze() -> Image:
 @blp.response(200)
 def list_images(query: dict[str, Any]) -> dict[str, Any]:
     """List pictures, newest first, ten a page."""
-    return _results(images.page(IMAGES, **query), OldImageSchema, links.beside)
+    return _results(gallery.page(IMAGES, **query), OldImageSchema, links.beside)
 
 
 @blp.route("/image/<id>")
 @blp.response(200)
 def show(id: str) -> dict[str, Any]:
     """Show a picture and the first page of its comments."""
-    image = images.find(image_id(id))
+    image = gallery.find(image_id(id))
     shown: dict[str, Any] = OldImageSchema().dump(image)
     return shown | {"comments": _comments(image.id, comments.page(image.id, COMMENTS))}
 
@@ -149,7 +150,7 @@ def list_comments(query: dict[str, Any], id: str) -> dict[str, Any]:
 @blp.route("/upload", methods=["POST"])
 @blp.response(200, OldReceiptSchema)
 @blp.doc(requestBody=BODY)
-def import_csv() -> depthlogs.Receipt:
+def import_csv() -> logs.Receipt:
     """Store a depth log out of a CSV."""
     return accept_sent()
 
@@ -163,10 +164,10 @@ def list_frames(query: dict[str, Any]) -> Response:
     with ExitStack() as held:
         blocks: Iterable[NDArray[np.uint8]] = ()
         try:
-            interval = intervals.opened(query["log"], query["depth_min"], query["depth_max"])
+            interval = ranges.opened(query["log"], query["depth_min"], query["depth_max"])
             blocks = held.enter_context(interval).blocks()
         except LogNotFound:
-            if query["log"] != depthlogs.DEFAULT:  # which is merely empty before its first upload
+            if query["log"] != logs.DEFAULT:  # which is merely empty before its first upload
                 raise
         response = Response(_array(blocks, table), mimetype="application/json")
         response.call_on_close(held.pop_all().close)

@@ -5,12 +5,12 @@ from typing import Any
 
 from flask import Response
 
-from imgpipe import images
-from imgpipe.api import files
-from imgpipe.api.blueprint import Blueprint
+from imgpipe.api.http import files
+from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.schemas import ImageSchema, WaitQuery, image_id
+from imgpipe.database.models import Image
 from imgpipe.extensions import parts
-from imgpipe.models import Image
+from imgpipe.pictures import gallery
 
 blp = Blueprint("detail", __name__, description="One picture")
 
@@ -40,9 +40,9 @@ _waiters = _Waiters()
 def awaited(id: Any, wait_s: float) -> Image:
     """Return the picture once it is no longer processing, or when the wait, or this process, ends."""
     if not wait_s or not _waiters.enter():
-        return images.find(id)
+        return gallery.find(id)
     try:
-        return images.await_end(id, wait_s)
+        return gallery.await_end(id, wait_s)
     finally:
         _waiters.leave()
 
@@ -59,7 +59,7 @@ def show(query: dict[str, int], id: str) -> Image:
 @blp.response(204)
 def delete(id: str) -> Response:
     """Delete a picture, its files and its comments, also while it is being processed."""
-    images.delete(image_id(id))
+    gallery.delete(image_id(id))
     return Response(status=204)
 
 
@@ -67,15 +67,15 @@ def delete(id: str) -> Response:
 @blp.response(202, ImageSchema)
 def retry(id: str) -> Image:
     """Run again what failed."""
-    return images.retry(image_id(id))
+    return gallery.retry(image_id(id))
 
 
 @blp.route("/api/images/<id>/original")
 @blp.response(200, {"type": "string", "format": "binary"}, content_type="image/*")
 def original(id: str) -> Response:
     """Download the upload, byte for byte."""
-    image = images.find(image_id(id))
-    stream = images.open_original(image)
+    image = gallery.find(image_id(id))
+    stream = gallery.open_original(image)
     name = _safe_name(image)
     mime = files.MIME[image.format]
     return files.send(stream, image.size_bytes, mime, image.sha256, files.REVALIDATE, name)

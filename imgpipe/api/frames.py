@@ -11,13 +11,13 @@ import numpy as np
 from flask import Response, request
 from numpy.typing import NDArray
 
-from imgpipe import intervals
-from imgpipe.api import links
-from imgpipe.api.blueprint import Blueprint
-from imgpipe.api.files import REVALIDATE
+from imgpipe.api.http import links
+from imgpipe.api.http.blueprint import Blueprint
+from imgpipe.api.http.files import REVALIDATE
 from imgpipe.api.ranges import ColormapSchema, FramesPageSchema, FramesQuery
-from imgpipe.imaging import areas, colormap, frames
-from imgpipe.intervals import Extent, Interval
+from imgpipe.depthlogs import ranges
+from imgpipe.depthlogs.ranges import Extent, Interval
+from imgpipe.scanlines import colormap, frames, resize
 
 Pixels = NDArray[np.uint8]
 Query = dict[str, Any]
@@ -37,7 +37,7 @@ def show_frames(query: Query) -> Response:
     table = colormap.lut(query["colormap"], query["colormap_stops"])
     with ExitStack() as held:
         bounds = query["log"], query["depth_min"], query["depth_max"]
-        interval = held.enter_context(intervals.opened(*bounds, source=query["pixels"] == "source"))
+        interval = held.enter_context(ranges.opened(*bounds, source=query["pixels"] == "source"))
         etag = _etag(interval, query, table)
         known = request.if_none_match.contains_weak(etag)
         response = Response(status=304) if known else _SHOW[query["format"]](interval, query, table)
@@ -75,7 +75,7 @@ def _show_json(interval: Interval, query: Query, table: Pixels) -> Response:
         "status": "success",
         "data": {
             "log": interval.log.name,
-            "width": areas.WIDTH,
+            "width": resize.WIDTH,
             "count": len(rows),
             "colormap": None if query["colormap_stops"] else query["colormap"],
             "depth_min": depths[0],
@@ -120,7 +120,7 @@ def _averaged(interval: Interval, query: Query) -> tuple[int, int, Iterator[Pixe
     """Return rows and width of the picture, and its pixels in blocks."""
     rows = interval.extent.rows
     shown = min(rows, query["max_rows"] or rows)
-    return shown, interval.width, areas.average_rows(interval.blocks(), rows, shown)
+    return shown, interval.width, resize.average_rows(interval.blocks(), rows, shown)
 
 
 def _describe(response: Response, rows: int, width: int, extent: Extent) -> Response:

@@ -5,7 +5,7 @@ from typing import Any
 import marshmallow as ma
 
 from imgpipe import health
-from imgpipe.api.blueprint import PlainBlueprint
+from imgpipe.api.http.blueprint import PlainBlueprint
 
 blp = PlainBlueprint("health", __name__, description="Health, outside the envelope")
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from imgpipe import images
-from imgpipe.api.blueprint import Blueprint
+from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.schemas import ImageItemSchema, ImagesQuery, paged
-from imgpipe.models import Image
-from imgpipe.paging import Page
+from imgpipe.database.models import Image
+from imgpipe.database.paging import Page
+from imgpipe.pictures import gallery
 
 blp = Blueprint("listing", __name__, description="List pictures")
 
@@ -16,4 +16,4 @@ blp = Blueprint("listing", __name__, description="List pictures")
 @blp.response(200, paged(ImageItemSchema))
 def list_images(query: dict[str, Any]) -> Page[Image]:
     """List pictures by descending id; follow `next` to walk through all of them exactly once."""
-    return images.page(**query)
+    return gallery.page(**query)

@@ -7,10 +7,10 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from imgpipe import depthlogs
 from imgpipe.api.schemas import Digits, PageQuery, Utc
+from imgpipe.depthlogs import logs
 from imgpipe.errors import InvalidParameter
-from imgpipe.imaging import areas, colormap, frames
+from imgpipe.scanlines import colormap, frames, resize
 
 DEFAULT_FRAMES = 1_000
 MAX_FRAMES = 10_000
@@ -42,7 +42,7 @@ class LogName(fields.String):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         name = str(super()._deserialize(value, attr, data, **kwargs))
         try:
-            depthlogs.check_name(name)
+            logs.check_name(name)
         except InvalidParameter as error:
             raise ma.ValidationError(error.message.removeprefix("log: ")) from error
         return name
@@ -53,7 +53,7 @@ class RangeQuery(ma.Schema):
 
     depth_min = Depth(required=True)
     depth_max = Depth(required=True)
-    log = LogName(load_default=depthlogs.DEFAULT)
+    log = LogName(load_default=logs.DEFAULT)
     colormap = fields.String(
         load_default=colormap.DEFAULT,
         metadata={"description": f"{', '.join(colormap.NAMES)}; `_r` behind the name reverses it"},
@@ -84,7 +84,7 @@ class FramesQuery(RangeQuery):
     pixels = fields.String(
         load_default="resized",
         validate=validate.OneOf(("resized", "source")),
-        metadata={"description": f"{areas.WIDTH} wide, or as uploaded; png, raw"},
+        metadata={"description": f"{resize.WIDTH} wide, or as uploaded; png, raw"},
     )
 
     @ma.validates_schema(pass_original=True)
@@ -122,7 +122,7 @@ class LogSchema(ma.Schema):
     depth_min = fields.Float()
     depth_max = fields.Float()
     depth_step = fields.Float(allow_none=True, metadata={"description": "median difference of neighbours"})
-    width = fields.Constant(areas.WIDTH, metadata={"type": "integer", "description": "pixels in a frame"})
+    width = fields.Constant(resize.WIDTH, metadata={"type": "integer", "description": "pixels in a frame"})
     source_width = fields.Function(
         lambda log: max(log.source_widths),
         metadata={"type": "integer", "description": "the widest of `source_widths`"},
@@ -137,7 +137,7 @@ class FrameSchema(ma.Schema):
     """One depth."""
 
     depth = fields.Float()
-    image = fields.String(metadata={"format": "byte", "description": f"a PNG of {areas.WIDTH} x 1 px"})
+    image = fields.String(metadata={"format": "byte", "description": f"a PNG of {resize.WIDTH} x 1 px"})
 
 
 class FramesSchema(ma.Schema):

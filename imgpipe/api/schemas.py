@@ -8,12 +8,12 @@ from uuid import UUID
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from imgpipe.api import links
-from imgpipe.api.blueprint import Paged
+from imgpipe.api.http import links
+from imgpipe.api.http.blueprint import Paged
+from imgpipe.database.models import Image
+from imgpipe.database.paging import Page
 from imgpipe.errors import ImageNotFound
 from imgpipe.extensions import parts
-from imgpipe.models import Image
-from imgpipe.paging import Page
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500

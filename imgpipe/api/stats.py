@@ -1,8 +1,8 @@
 """Tell how many pictures there are and how they ended."""
 
-from imgpipe import stats
-from imgpipe.api.blueprint import Blueprint
+from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.schemas import StatsSchema
+from imgpipe.pictures import stats
 
 blp = Blueprint("stats", __name__, description="Statistics")
 

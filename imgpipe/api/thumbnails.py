@@ -4,12 +4,12 @@ from uuid import UUID
 
 from flask import Response, request
 
-from imgpipe import images
-from imgpipe.api import files
-from imgpipe.api.blueprint import Blueprint
+from imgpipe.api.http import files
+from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.schemas import THUMBNAILS, image_id
 from imgpipe.errors import NotFound
 from imgpipe.extensions import parts
+from imgpipe.pictures import gallery
 
 blp = Blueprint("thumbnails", __name__, description="Thumbnails and the square")
 
@@ -23,7 +23,7 @@ def thumbnail(id: str, name: str) -> Response:
     about = image_id(id)
     if address := _elsewhere(about, name):
         return files.send_on(address)
-    row, stream = images.open_thumbnail(about, name)
+    row, stream = gallery.open_thumbnail(about, name)
     return files.send(stream, row.size_bytes, files.MIME[row.format], row.etag, files.FOREVER)
 
 
@@ -31,4 +31,4 @@ def _elsewhere(about: UUID, name: str) -> str | None:
     """Return where the storage itself serves the bytes; such an address is good for GET alone."""
     if request.method != "GET":
         return None
-    return parts.storage.url(images.find_thumbnail(about, name).key)
+    return parts.storage.url(gallery.find_thumbnail(about, name).key)

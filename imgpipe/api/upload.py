@@ -1,11 +1,11 @@
 """Take pictures in: a form file, or base64 in JSON or a form field."""
 
-from imgpipe import images
-from imgpipe.api import links
-from imgpipe.api.blueprint import Blueprint
-from imgpipe.api.bodies import received
+from imgpipe.api.http import links
+from imgpipe.api.http.blueprint import Blueprint
+from imgpipe.api.http.bodies import received
 from imgpipe.api.schemas import UploadedSchema
-from imgpipe.models import Image
+from imgpipe.database.models import Image
+from imgpipe.pictures import gallery
 
 _BODY = {
     "required": True,
@@ -30,5 +30,5 @@ blp = Blueprint("upload", __name__, description="Take pictures in")
 @blp.doc(requestBody=_BODY)
 def upload() -> tuple[Image, int, dict[str, str]]:
     """Accept one JPEG or PNG; its bytes and its row are durable when this answers."""
-    image = images.accept(*received())
+    image = gallery.accept(*received())
     return image, 202, {"Location": links.image(image.id)}

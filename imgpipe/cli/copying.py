@@ -6,7 +6,8 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy import Connection
 
-from imgpipe import config, moving
+from imgpipe import config
+from imgpipe.datasets import copying
 from imgpipe.errors import ImgpipeError
 from imgpipe.extensions import parts
 from imgpipe.storage.local import LocalStorage
@@ -28,7 +29,7 @@ def copy_installation(url: str, media: Path | None) -> None:
     """
     given = {"DATABASE_URL": url, "IMGPIPE_DATA_DIR": str(parts.settings.data_dir)}
     try:
-        with moving.opening(config.load(given).database_url) as source:
+        with copying.opening(config.load(given).database_url) as source:
             missing = _copy(source, LocalStorage(media) if media else None)
     except ImgpipeError as error:
         raise click.ClickException(error.message) from error
@@ -38,8 +39,8 @@ def copy_installation(url: str, media: Path | None) -> None:
 
 def _copy(source: Connection, origin: LocalStorage | None) -> list[str]:
     """Copy files, then rows; return the keys of the files that are nowhere."""
-    with click.progressbar(moving.keys(source), label="files") as bar:
-        missing = [key for key in bar if not moving.fetch(key, origin)]
-    with click.progressbar(length=moving.count_rows(source), label="rows ") as bar:
-        moving.copy_rows(source, bar.update)
+    with click.progressbar(copying.keys(source), label="files") as bar:
+        missing = [key for key in bar if not copying.fetch(key, origin)]
+    with click.progressbar(length=copying.count_rows(source), label="rows ") as bar:
+        copying.copy_rows(source, bar.update)
     return missing

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from imgpipe import depthlogs
+from imgpipe.depthlogs import logs
 from imgpipe.errors import ImgpipeError
 
 frames = AppGroup("frames", help="Work on depth logs.")
@@ -16,13 +16,13 @@ frames = AppGroup("frames", help="Work on depth logs.")
 
 @frames.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--log", "name", default=depthlogs.DEFAULT, show_default=True, help="the log to store it in")
+@click.option("--log", "name", default=logs.DEFAULT, show_default=True, help="the log to store it in")
 def import_frames(file: Path, name: str) -> None:
     """Store the CSV in FILE, of any size, all of it or nothing."""
     size_bytes = file.stat().st_size
     with file.open("rb", 0) as raw, click.progressbar(length=size_bytes, label=file.name) as bar:
         try:
-            receipt = depthlogs.accept(io.BufferedReader(_Watched(raw, bar.update)), name)
+            receipt = logs.accept(io.BufferedReader(_Watched(raw, bar.update)), name)
         except ImgpipeError as error:
             raise click.ClickException("\n".join(_explain(error))) from error
     click.echo(

@@ -7,9 +7,10 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup
 
-from imgpipe import captioning, exports, importing
 from imgpipe.cli.work import drain, faults_told, interruptible, tell
+from imgpipe.datasets import exporting, importing
 from imgpipe.extensions import parts
+from imgpipe.pictures import caption
 
 images = AppGroup("images", help="Work on pictures.")
 
@@ -61,13 +62,13 @@ def caption_images(which: str | None) -> None:
         raise click.UsageError("Say which: --missing, --failed or --all.")
     if parts.captioner is None:
         raise click.ClickException("No captioner is configured; set IMGPIPE_CAPTIONER.")
-    click.echo(f"{captioning.again(which):,} pictures are queued.")
+    click.echo(f"{caption.again(which):,} pictures are queued.")
     drain()
 
 
 @images.command("export")
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--format", "form", type=click.Choice(sorted(exports.FORMATS)), required=True)
+@click.option("--format", "form", type=click.Choice(sorted(exporting.FORMATS)), required=True)
 @click.option("--captioned", is_flag=True, help="only pictures that have a caption")
 @click.pass_context
 def export_images(ctx: click.Context, out: Path, form: str, captioned: bool) -> None:
@@ -78,8 +79,8 @@ def export_images(ctx: click.Context, out: Path, form: str, captioned: bool) -> 
     written = missing = 0
     with (
         faults_told(),
-        closing(exports.export(out, form, captioned)) as samples,
-        click.progressbar(length=exports.count(captioned), label="exporting", show_pos=True) as bar,
+        closing(exporting.export(out, form, captioned)) as samples,
+        click.progressbar(length=exporting.count(captioned), label="exporting", show_pos=True) as bar,
     ):
         for sample in samples:
             if sample.data is None:

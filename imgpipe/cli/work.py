@@ -12,9 +12,10 @@ from typing import NoReturn
 import click
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from imgpipe import lifecycle, logs
+from imgpipe import logs
 from imgpipe.errors import ImgpipeError
 from imgpipe.extensions import parts
+from imgpipe.pictures import lifecycle
 
 LOOK_S = 0.1
 INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended

@@ -11,15 +11,16 @@ from uuid import UUID
 from flask import Flask, current_app
 from sqlalchemy import select, update
 
-from imgpipe import images, rendering
+from imgpipe.database.engine import db, writing
+from imgpipe.database.models import Image, Tally, Thumbnail, utc_now
+from imgpipe.database.walk import walk
 from imgpipe.doctor.files import Listing
 from imgpipe.errors import ImgpipeError
-from imgpipe.extensions import db, parts, writing
+from imgpipe.extensions import parts
 from imgpipe.imaging import pipeline
 from imgpipe.imaging.work import Derivative
-from imgpipe.models import Image, Tally, Thumbnail, utc_now
+from imgpipe.pictures import gallery, render
 from imgpipe.storage.protocol import MissingObject
-from imgpipe.walking import walk
 
 
 def find_missing() -> Iterator[str]:
@@ -48,7 +49,7 @@ def _restore(app: Flask, image_id: UUID) -> None:
         if image is None:
             return
         try:
-            with images.open_stored(image) as stream:
+            with gallery.open_stored(image) as stream:
                 data = stream.read()
             for derivative in pipeline.run(data).derivatives:
                 _put_back(image_id, derivative)
@@ -67,7 +68,7 @@ def _put_back(image_id: UUID, derivative: Derivative) -> None:
     parts.storage.put(row.key, derivative.data)
     ours = (Thumbnail.image_id == image_id) & (Thumbnail.name == derivative.name)
     with writing(durable=True) as session:
-        session.execute(update(Thumbnail).where(ours).values(**rendering.describe(derivative)))
+        session.execute(update(Thumbnail).where(ours).values(**render.describe(derivative)))
 
 
 def _fail(image_id: UUID, code: str, sentence: str) -> None:

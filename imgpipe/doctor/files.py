@@ -8,11 +8,12 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy import select, update
 
+from imgpipe.database.engine import db, writing
+from imgpipe.database.models import Image, Thumbnail, utc_now
+from imgpipe.database.walk import walk
 from imgpipe.errors import ImgpipeError
-from imgpipe.extensions import db, parts, writing
-from imgpipe.models import Image, Thumbnail, utc_now
+from imgpipe.extensions import parts
 from imgpipe.storage.protocol import MissingObject
-from imgpipe.walking import walk
 
 YOUNG_S = 3600.0  # a file is written before its row
 BATCH = 500

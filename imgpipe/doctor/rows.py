@@ -7,10 +7,11 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, case, or_, select, update
 
-from imgpipe.extensions import parts, writing
-from imgpipe.lifecycle import CAPTION, RENDER
-from imgpipe.models import Image, utc_now
-from imgpipe.walking import walk
+from imgpipe.database.engine import writing
+from imgpipe.database.models import Image, utc_now
+from imgpipe.database.walk import walk
+from imgpipe.extensions import parts
+from imgpipe.pictures.lifecycle import CAPTION, RENDER
 
 OVERDUE_S = 600.0
 OVERDUE_LEASES = 10

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Subquery, case, func, select, true, update
 
-from imgpipe.extensions import db, writing
-from imgpipe.models import Image, Tally
+from imgpipe.database.engine import db, writing
+from imgpipe.database.models import Image, Tally
 
 NAMES = ("total", "success", "failed", "worked_ms")
 

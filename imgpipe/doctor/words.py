@@ -5,10 +5,10 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, column, exists, select, table
 
-from imgpipe import search
-from imgpipe.extensions import db, writing
-from imgpipe.models import Image
-from imgpipe.walking import walk
+from imgpipe.database.engine import db, writing
+from imgpipe.database.models import Image
+from imgpipe.database.walk import walk
+from imgpipe.pictures import search
 
 
 def find_missing() -> Iterator[str]:

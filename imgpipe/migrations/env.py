@@ -4,7 +4,7 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import text
 
-from imgpipe.extensions import db
+from imgpipe.database.engine import db
 
 LOCK = 0x696D6770  # "imgp", a key of our own among PostgreSQL's advisory locks
 

@@ -7,8 +7,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from imgpipe.extensions import db
-from imgpipe.models import Comment
+from imgpipe.database.engine import db
+from imgpipe.database.models import Comment
 from tests.api.test_listing import page
 from tests.api.test_upload import refused
 from tests.factories import upload

@@ -12,7 +12,7 @@ from PIL import Image
 from tests.api.test_upload import refused
 from tests.captions.provider import SENTENCE, Provider
 from tests.factories import AppFactory, jpeg, post_form, transparent_png, upload
-from tests.test_captioning import openai
+from tests.pictures.test_caption import openai
 
 ITEM = {"uuid", "img", "desc", "upload_date", "edited_date", "comments_url"}
 

@@ -9,8 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from imgpipe.extensions import db
-from imgpipe.models import Image
+from imgpipe.database.engine import db
+from imgpipe.database.models import Image
 from tests.api.test_upload import refused
 from tests.factories import AppFactory, jpeg, jpeg_with_exif, png, shown, stored_files, upload
 

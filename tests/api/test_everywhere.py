@@ -11,9 +11,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from imgpipe import errors
-from imgpipe.api.requests import DRAIN_BYTES
+from imgpipe.api.http.requests import DRAIN_BYTES
+from imgpipe.database.engine import db
 from imgpipe.errors import ImgpipeError
-from imgpipe.extensions import db
 from tests.api.test_upload import refused
 from tests.factories import AppFactory, jpeg, post, upload
 from tests.postgres import on_sqlite

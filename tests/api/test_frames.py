@@ -14,8 +14,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from imgpipe.api.requests import IN_MEMORY_BYTES
-from imgpipe.imaging import areas, colormap
+from imgpipe.api.http.requests import IN_MEMORY_BYTES
+from imgpipe.scanlines import colormap, resize
 from tests.api.test_upload import refused
 from tests.depths import (
     DEPTHS,
@@ -33,7 +33,7 @@ from tests.depths import (
     store,
 )
 from tests.factories import AppFactory, post_form
-from tests.imaging.logs import HEADER, make_log
+from tests.scanlines.logs import HEADER, make_log
 from tests.servers import run
 
 GREY = shrunk(IMAGE)
@@ -312,7 +312,7 @@ def test_max_rows_averages_neighbouring_rows(well: FlaskClient) -> None:
     assert np.array_equal(averaged, (means + 2) // 5)
     picture = ask(well, format="png", max_rows=7, colormap="gray")
     assert picture.headers["X-Frame-Rows"] == "7"
-    expected = np.concatenate([*areas.average_rows([GREY], ROWS, 7)])
+    expected = np.concatenate([*resize.average_rows([GREY], ROWS, 7)])
     assert np.array_equal(opened(picture.data)[..., 0], expected)
     assert len(raw(well, max_rows=100_000)) == ROWS
 

@@ -3,12 +3,12 @@
 import pytest
 from flask.testing import FlaskClient
 
-from imgpipe import search
+from imgpipe.pictures import search
 from tests.api.test_listing import page
 from tests.api.test_upload import refused
 from tests.captions.provider import Provider
 from tests.factories import AppFactory, jpeg, upload
-from tests.test_captioning import openai
+from tests.pictures.test_caption import openai
 
 
 def names(client: FlaskClient, q: str, **query: str) -> list[str]:

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 import requests
 
-from imgpipe import stats
+from imgpipe.pictures import stats
 from tests.api.test_upload import refused
 from tests.factories import AppFactory, jpeg, upload
 from tests.postgres import Postgres, on_postgresql

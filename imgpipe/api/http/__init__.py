@@ -1,0 +1,1 @@
+"""Do what no single route owns: bodies, files, links, errors, keys."""

@@ -1,0 +1,104 @@
+"""Give every error, whatever raised it, the one JSON shape of the contract."""
+
+import errno
+import logging
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
+from werkzeug.exceptions import HTTPException
+
+from imgpipe.api.http.requests import request_id
+from imgpipe.errors import (
+    ImgpipeError,
+    InvalidParameter,
+    MethodNotAllowed,
+    NotFound,
+    RangeNotSatisfiable,
+    TooLarge,
+    Unavailable,
+)
+
+RETRY_AFTER_S = 2
+WITH_MESSAGE = frozenset({"compat.analyze_and_wait"})  # an older client reads the sentence there
+_BY_STATUS: dict[int, type[ImgpipeError]] = {
+    404: NotFound,
+    405: MethodNotAllowed,
+    413: TooLarge,
+    416: RangeNotSatisfiable,
+    503: Unavailable,
+}
+_KEPT_HEADERS = ("Allow", "Content-Range")
+# The disk is full, read-only or over quota, or the process has no files left: our plight, not a bug.
+_STORAGE_ERRNOS = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.EIO,
+    errno.EACCES,
+}
+log = logging.getLogger(__name__)
+
+
+def init_app(app: Flask) -> None:
+    """Answer for everything that a view or the framework can raise."""
+    app.register_error_handler(ImgpipeError, answer)
+    app.register_error_handler(HTTPException, _answer_http)
+    for away in (OperationalError, InterfaceError, TimeoutError):
+        app.register_error_handler(away, _answer_away)
+    app.register_error_handler(OSError, _answer_os)
+    app.register_error_handler(Exception, _answer_unexpected)
+
+
+def answer(error: ImgpipeError) -> Response:
+    """Shape an error of ours."""
+    response = jsonify(content(error))
+    response.status_code = error.status
+    if error.retry_after_s is not None:
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
+
+
+def content(error: ImgpipeError) -> dict[str, Any]:
+    """Return the JSON of an error: envelope, sentence, code, details, request id."""
+    told = {
+        "status": "error",
+        "data": None,
+        "error": error.message,
+        "code": error.code,
+        "details": error.details,
+        "request_id": request_id(),
+    }
+    return told | ({"message": error.message} if request.endpoint in WITH_MESSAGE else {})
+
+
+def _answer_http(error: HTTPException) -> Any:
+    if error.code is None or error.code < 400:
+        return error
+    if error.code >= 500 and error.code not in _BY_STATUS:
+        return _answer_unexpected(error)
+    response = answer(_BY_STATUS.get(error.code, InvalidParameter)())
+    for name, value in error.get_headers():
+        if name in _KEPT_HEADERS:
+            response.headers[name] = value
+    return response
+
+
+def _answer_away(error: SQLAlchemyError) -> Response:
+    # The driver's own sentence: SQLAlchemy's would carry the statement and its values.
+    log.warning("the database is away: %s", getattr(error, "orig", None) or type(error).__name__)
+    return answer(Unavailable(retry_after_s=RETRY_AFTER_S))
+
+
+def _answer_os(error: OSError) -> Response:
+    if error.errno not in _STORAGE_ERRNOS:
+        return _answer_unexpected(error)
+    log.warning("storage is away: %s", error.strerror)
+    return answer(Unavailable(retry_after_s=RETRY_AFTER_S))
+
+
+def _answer_unexpected(error: Exception) -> Response:
+    log.error("unexpected", exc_info=error)
+    return answer(ImgpipeError())

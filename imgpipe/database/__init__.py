@@ -1,0 +1,1 @@
+"""Keep rows: the engine, the models, pages and walks through them."""

@@ -1,0 +1,115 @@
+"""Connect to the database, and open its transactions."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from threading import Lock
+from types import ModuleType
+from typing import Any
+
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
+from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from imgpipe.config import ROOT, Settings
+from imgpipe.database.models import Base
+
+try:  # SQLite before 3.51.3 can corrupt a WAL that several processes write; the wheel carries a newer one.
+    from pysqlite3 import dbapi2 as _newer_sqlite
+
+    sqlite: ModuleType = _newer_sqlite
+except ImportError:
+    sqlite = sqlite3
+
+
+class _Session(FlaskSession):
+    """Let go of a connection that was lost after its last query: by then the answer is made."""
+
+    def close(self) -> None:
+        try:
+            super().close()
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            super().close()
+
+
+db = SQLAlchemy(model_class=Base, session_options={"class_": _Session, "expire_on_commit": False})
+migrate = Migrate(directory=str(ROOT / "imgpipe" / "migrations"))
+
+# Who finds SQLite's write lock taken sleeps and looks again; a process's own threads rather queue up here.
+_writer = Lock()
+RECYCLE_S = 1800
+# What libpq does to a server that is silently gone: by its own defaults it would wait for minutes.
+# (https://www.postgresql.org/docs/15/libpq-connect.html) The URL's own parameters have precedence.
+PSYCOPG: Mapping[str, Any] = {
+    "application_name": "imgpipe",
+    "connect_timeout": 3,  # s
+    "tcp_user_timeout": 10_000,  # ms
+    "keepalives_idle": 10,  # s
+    "keepalives_interval": 5,  # s
+    "keepalives_count": 3,
+    # Plans that know the words searched for; and nothing is kept that a pooler in between would mix up.
+    "prepare_threshold": None,
+}
+
+
+def engine_options(settings: Settings) -> dict[str, Any]:
+    """Choose the pool, and on SQLite the driver: one connection for every thread that may want one."""
+    options: dict[str, Any] = {
+        "pool_size": settings.web_threads + settings.workers + settings.caption_workers + 4,
+        "max_overflow": 8,
+    }
+    url = make_url(settings.database_url)
+    if url.get_backend_name() == "sqlite":
+        return options | {"module": sqlite}
+    # A connection that the server or a firewall closed meanwhile is replaced before it is used.
+    options |= {"pool_pre_ping": True, "pool_recycle": RECYCLE_S}
+    if url.drivername == "postgresql+psycopg":
+        chosen = {name: value for name, value in PSYCOPG.items() if name not in url.query}
+        options["connect_args"] = chosen
+    return options
+
+
+def listen(engine: Engine) -> None:
+    """Give every SQLite connection its pragmas, and let us, not the driver, begin transactions."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    for pragma in ("busy_timeout = 30000", "journal_mode = WAL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    # In WAL mode NORMAL loses no consistency, only the latest commits, and only with the power.
+    connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if options.get('durable') else 'NORMAL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
+
+
+@contextmanager
+def writing(*, durable: bool) -> Iterator[Session]:
+    """Open a write transaction that commits at the end of the block, or rolls back.
+
+    On SQLite it takes the write lock at once (BEGIN IMMEDIATE): a read that turns into a write later
+    fails under load whatever the timeout. ``durable`` promises that the commit outlives a power cut;
+    work that would only be done again does without, on SQLite: PostgreSQL's workers outlive their server,
+    and a claim that it forgot would be handed out twice. Whatever was read before is forgotten.
+    """
+    session = db.session()
+    session.rollback()
+    with _writer if session.get_bind().dialect.name == "sqlite" else nullcontext():
+        session.connection(execution_options={"writes": True, "durable": durable})
+        try:
+            yield session
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise

@@ -1,0 +1,82 @@
+"""Page through rows by key: no gap, no repeat while rows arrive, and page 10,000 as cheap as page 1."""
+
+import binascii
+import hashlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Select, SQLColumnExpression
+
+from imgpipe.database.engine import db
+from imgpipe.errors import InvalidCursor
+
+Row = TypeVar("Row")
+_OLDER, _NEWER = b"o", b"n"
+_LENGTH = 28  # 1 byte of direction, 16 of id and 4 of checksum, in base64
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """Some rows, newest first, and the cursors of the pages beside them."""
+
+    items: Sequence[Row]
+    next: str | None
+    previous: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    direction: bytes
+    id: UUID
+
+    def encode(self) -> str:
+        payload = self.direction + self.id.bytes
+        return urlsafe_b64encode(payload + _checksum(payload)).decode()
+
+
+def fetch(
+    statement: "Select[Row]",
+    limit: int,
+    cursor: str | None,
+    key: SQLColumnExpression[Any],
+    locate: Callable[[UUID], Any] = lambda id: id,
+) -> Page[Row]:
+    """Run ``statement`` for one page of at most ``limit`` rows, by descending ``key``.
+
+    The rows have an ``id``, and ``locate`` turns an id into its place in the order of ``key``.
+    Raises: ``InvalidCursor``.
+    """
+    place = _decode(cursor) if cursor else None
+    if place and place.direction == _NEWER:
+        newer = statement.where(key > locate(place.id)).order_by(key.asc()).limit(limit + 1)
+        rows = db.session.scalars(newer).all()
+        items = rows[:limit][::-1]
+        return Page(items, _beside(items, -1, _OLDER), _beside(items, 0, _NEWER, len(rows) > limit))
+    if place:
+        statement = statement.where(key < locate(place.id))
+    rows = db.session.scalars(statement.order_by(key.desc()).limit(limit + 1)).all()
+    items = rows[:limit]
+    following = _beside(items, -1, _OLDER, len(rows) > limit)
+    return Page(items, following, _beside(items, 0, _NEWER, place is not None))
+
+
+def _beside(items: Sequence[Any], end: int, direction: bytes, more: bool = True) -> str | None:
+    return _Place(direction, items[end].id).encode() if items and more else None
+
+
+def _checksum(payload: bytes) -> bytes:
+    return hashlib.blake2b(payload, digest_size=4).digest()
+
+
+def _decode(cursor: str) -> _Place:
+    try:
+        raw = urlsafe_b64decode(cursor.encode("ascii")) if len(cursor) == _LENGTH else b""
+    except (UnicodeEncodeError, binascii.Error) as error:
+        raise InvalidCursor from error
+    payload = raw[:17]
+    if len(raw) != 21 or raw[17:] != _checksum(payload) or payload[:1] not in (_OLDER, _NEWER):
+        raise InvalidCursor
+    return _Place(payload[:1], UUID(bytes=payload[1:]))

@@ -1,0 +1,1 @@
+"""Move many pictures at once: from folders, into data sets, between installations."""

@@ -1,0 +1,125 @@
+"""Take over another installation: its files out of a directory, then its rows out of any database.
+
+Rows come last and all at once, so that an interrupted move can simply be made again.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, Table, create_engine, delete, func, insert, make_url, select, text
+from sqlalchemy.orm import Session
+
+from imgpipe.database.engine import db, engine_options, listen, writing
+from imgpipe.database.models import Base, Image, Tally, Thumbnail
+from imgpipe.errors import Conflict
+from imgpipe.extensions import parts
+from imgpipe.pictures import search
+from imgpipe.storage.protocol import MissingObject, Storage
+
+BLOCK = 1_000
+Advance = Callable[[int], object]
+
+
+@contextmanager
+def opening(url: str) -> Iterator[Connection]:
+    """Open another installation's database; if it is SQLite, nobody else writes to it meanwhile.
+
+    Raises: ``Conflict`` when there is none, its schema is not exactly ours, or something is here already.
+    """
+    place = make_url(url)
+    if place.get_backend_name() == "sqlite" and not Path(place.database or "").is_file():
+        raise Conflict("There is no SQLite database of this name.")
+    engine = create_engine(place, **engine_options(replace(parts.settings, database_url=url)))
+    listen(engine)
+    try:
+        with engine.connect().execution_options(writes=True) as source:
+            _refuse_unlike(source)
+            yield source
+    finally:
+        engine.dispose()
+
+
+def count_rows(source: Connection) -> int:
+    """Count the rows that there are to copy."""
+    return sum(source.scalar(select(func.count()).select_from(table)) or 0 for table in _tables())
+
+
+def copy_rows(source: Connection, advance: Advance) -> None:
+    """Copy every row in one transaction, all or nothing; ``advance`` hears how many more are done."""
+    with writing(durable=True) as session:
+        session.execute(delete(Tally))
+        for table in _tables():
+            for block in _blocks(source, table):
+                session.execute(insert(table), block)
+                if table is Image.__table__:
+                    _enter_words(session, block)
+                advance(len(block))
+            _go_on_counting(session, table)
+
+
+def keys(source: Connection) -> list[str]:
+    """List the keys of all files that the rows there name."""
+    originals = select(Image.original_key).where(Image.original_key.is_not(None))
+    return [key for key in source.scalars(originals.union_all(select(Thumbnail.key))) if key]
+
+
+def fetch(key: str, origin: Storage | None) -> bool:
+    """See to it that our storage has a file, out of ``origin`` if need be; False when it is nowhere."""
+    if _has(parts.storage, key):
+        return True
+    if origin is None or not _has(origin, key):
+        return False
+    with origin.open(key) as stream:
+        parts.storage.put(key, stream.read())
+    return True
+
+
+def _tables() -> list[Table]:
+    return Base.metadata.sorted_tables
+
+
+def _refuse_unlike(source: Connection) -> None:
+    with db.engine.connect() as ours:
+        if _revisions(source) != _revisions(ours):
+            raise Conflict("The schemas differ; run `db upgrade` on both installations first.")
+        if not all(_is_empty(ours, table) for table in _tables() if table is not Tally.__table__):
+            raise Conflict("This installation is not empty.")
+
+
+def _revisions(connection: Connection) -> set[str]:
+    return set(MigrationContext.configure(connection).get_current_heads())
+
+
+def _is_empty(ours: Connection, table: Table) -> bool:
+    return ours.execute(select(table).limit(1)).first() is None
+
+
+def _blocks(source: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
+    result = source.execute(select(table), execution_options={"yield_per": BLOCK})
+    for rows in result.mappings().partitions():
+        yield [dict(row) for row in rows]
+
+
+def _enter_words(session: Session, images: list[dict[str, Any]]) -> None:
+    words = [(image["position"], image["original_name"], image["caption"]) for image in images]
+    search.enter_all(session, words)
+
+
+def _go_on_counting(session: Session, table: Table) -> None:
+    """Let PostgreSQL number new rows after those that came with their numbers; SQLite does so by itself."""
+    column = table.autoincrement_column
+    if column is not None and session.get_bind().dialect.name == "postgresql":
+        sequence = f"pg_get_serial_sequence('{table.name}', '{column.name}')"
+        session.execute(text(f"SELECT setval({sequence}, max({column.name})) FROM {table.name}"))
+
+
+def _has(storage: Storage, key: str) -> bool:
+    try:
+        storage.open(key).close()
+    except MissingObject:
+        return False
+    return True

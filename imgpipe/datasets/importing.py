@@ -1,0 +1,167 @@
+"""Take in whole folders of pictures, several files at a time; a second run goes on where the first ended."""
+
+import hashlib
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import UUID
+
+from flask import Flask
+from sqlalchemy import select
+
+from imgpipe.database.engine import db
+from imgpipe.database.models import Image
+from imgpipe.errors import ImgpipeError, TooLarge, UnsupportedType
+from imgpipe.extensions import parts
+from imgpipe.imaging.source import format_of
+from imgpipe.pictures import gallery
+
+SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png"}
+HEAD_BYTES = 16
+THREADS = 4
+IN_WORK = 128  # pictures queued ahead: enough for every worker, few enough that an interrupt costs nothing
+LOOK_S = 0.1
+# Files of the same bytes take turns, so that the second finds the first; others hardly ever meet.
+_TURNS = tuple(threading.Lock() for _ in range(64))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Tell what became of one file: its picture, ``known`` if in before, and its ``fault`` if it has one."""
+
+    path: Path
+    image_id: UUID | None = None
+    known: bool = False
+    fault: str | None = None
+
+
+def find(places: Iterable[Path]) -> Iterator[Path]:
+    """Yield the pictures in files and folders, by name or by content; hidden ones are passed over.
+
+    A folder that can't be read is yielded itself: taking it in tells why. The storage's own folder below
+    a place is left out.
+    """
+    own = Path(parts.settings.storage).resolve()
+    for place in places:
+        yield from _search(place, own) if place.is_dir() else (place,)
+
+
+def _search(folder: Path, own: Path) -> Iterator[Path]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        yield folder
+        return
+    for entry in entries:
+        path = folder / entry.name
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _search(path, own) if path.resolve() != own else ()
+        elif entry.is_file() and (path.suffix.lower() in SUFFIXES or _begins_like_one(path)):
+            yield path
+
+
+def _begins_like_one(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            format_of(file.read(HEAD_BYTES))
+    except (OSError, UnsupportedType):
+        return False
+    return True
+
+
+def take_in(app: Flask, paths: Iterable[Path]) -> Generator[Outcome, None, None]:
+    """Accept files, some at a time, and tell in their order what became of each; then its work is queued.
+
+    Raises: ``Unavailable``, and what a database or storage that is away raises; what is in is in.
+    """
+    waiting: deque[Future[Outcome]] = deque()
+    with ThreadPoolExecutor(THREADS, "import") as pool:
+        try:
+            for path in paths:
+                waiting.append(pool.submit(_take_in, app, path))
+                if len(waiting) > 2 * THREADS:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def take_in_and_process(app: Flask, paths: Iterable[Path]) -> Generator[Outcome, None, None]:
+    """Accept files as ``take_in`` does, and tell of each once it has been processed, by whomever.
+
+    A picture that was in before and failed counts as a fault each time.
+    """
+    pending: list[Outcome] = []
+    for outcome in take_in(app, paths):
+        if outcome.image_id is None:
+            yield outcome
+            continue
+        pending.append(outcome)
+        while len(pending) >= IN_WORK:
+            yield from _await_some(pending)
+    while pending:
+        yield from _await_some(pending)
+
+
+def _take_in(app: Flask, path: Path) -> Outcome:
+    with app.app_context():
+        try:
+            data = _read(path)
+        except OSError as error:
+            return Outcome(path, fault=error.strerror or type(error).__name__)
+        except TooLarge as error:
+            return Outcome(path, fault=error.message)
+        digest = hashlib.sha256(data)
+        with _TURNS[digest.digest()[0] % len(_TURNS)]:
+            twin = _find_twin(digest.hexdigest())
+            return Outcome(path, twin, known=True) if twin else _accept(path, data)
+
+
+def _read(path: Path) -> bytes:
+    """Read a file, unless it is too large. Raises: ``OSError``, ``TooLarge``."""
+    if path.is_dir():
+        os.listdir(path)  # raises what kept us out of it
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size > parts.settings.max_upload_bytes:
+            raise TooLarge
+        return file.read()
+
+
+def _find_twin(sha256: str) -> UUID | None:
+    """Return the picture of the same bytes; of several, one that succeeded: the last in the alphabet."""
+    twins = select(Image.id).where(Image.sha256 == sha256).order_by(Image.status.desc()).limit(1)
+    twin = db.session.scalars(twins).one_or_none()
+    db.session.rollback()
+    return twin
+
+
+def _accept(path: Path, data: bytes) -> Outcome:
+    try:
+        return Outcome(path, gallery.accept(data, path.name).id)
+    except ImgpipeError as error:
+        if error.status >= 500:
+            raise
+        return Outcome(path, fault=error.message)
+
+
+def _await_some(pending: list[Outcome]) -> Iterator[Outcome]:
+    """Take those out of ``pending`` that have been processed; waits a moment when there are none."""
+    ids = {outcome.image_id for outcome in pending}
+    rows = db.session.execute(select(Image.id, Image.status, Image.error).where(Image.id.in_(ids))).all()
+    db.session.rollback()
+    faults = {row.id: row.error for row in rows}
+    running = {row.id for row in rows if row.status == "processing"}
+    ended = [outcome for outcome in pending if outcome.image_id not in running]
+    pending[:] = [outcome for outcome in pending if outcome.image_id in running]
+    for outcome in ended:
+        yield replace(outcome, fault=faults.get(outcome.image_id, "deleted meanwhile"))
+    if not ended:
+        time.sleep(LOOK_S)

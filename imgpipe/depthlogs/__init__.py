@@ -1,0 +1,1 @@
+"""Keep depth logs, and read ranges of them."""

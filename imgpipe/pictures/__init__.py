@@ -1,0 +1,1 @@
+"""Take pictures in, move them through their states, find them again."""

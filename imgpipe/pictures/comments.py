@@ -1,0 +1,39 @@
+"""Say something about a picture, and read what others said."""
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from imgpipe.database import paging
+from imgpipe.database.engine import writing
+from imgpipe.database.models import Comment, new_id, utc_now
+from imgpipe.database.paging import Page
+from imgpipe.errors import ImageNotFound, InvalidParameter
+from imgpipe.pictures import gallery
+from imgpipe.text import clean_text
+
+MAX_LENGTH = 10_000
+
+
+def add(image_id: UUID, text: object) -> Comment:
+    """Store a comment of 1 to 10,000 characters that is not blank.
+
+    Raises: ``ImageNotFound``, ``InvalidParameter``.
+    """
+    if not isinstance(text, str) or not clean_text(text).strip() or len(text) > MAX_LENGTH:
+        raise InvalidParameter(f"text: expected 1 to {MAX_LENGTH} characters that are not blank")
+    now = utc_now()
+    comment = Comment(id=new_id(), image_id=image_id, text=clean_text(text), edited_at=now)
+    try:
+        with writing(durable=True) as session:
+            session.add(comment)
+    except IntegrityError as error:  # the picture is not there, or no longer
+        raise ImageNotFound from error
+    return comment
+
+
+def page(image_id: UUID, limit: int, cursor: str | None = None) -> Page[Comment]:
+    """List the comments of a picture, newest first. Raises: ``ImageNotFound``, ``InvalidCursor``."""
+    gallery.find(image_id)
+    return paging.fetch(select(Comment).where(Comment.image_id == image_id), limit, cursor, Comment.id)

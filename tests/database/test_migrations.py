@@ -1,0 +1,66 @@
+"""The migrations build exactly what the models describe, on an empty database and again on a full one."""
+
+import re
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import inspect, text
+
+from imgpipe import create_app
+from imgpipe.config import load
+from imgpipe.database.engine import db
+from tests.factories import AppFactory, upload
+from tests.postgres import on_sqlite
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Flask:
+    """Return an app over a database without any table."""
+    return create_app(load({"IMGPIPE_DATA_DIR": str(tmp_path), "IMGPIPE_JOBS": "inline"}))
+
+
+def tables() -> set[str]:
+    return set(inspect(db.engine).get_table_names())
+
+
+def test_migrated_tables_are_those_of_the_models(app: Flask) -> None:
+    with app.app_context(), db.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        found = [step for step in compare_metadata(context, db.metadata) if not _is_search_index(step)]
+    assert found == []
+
+
+def _is_search_index(step: object) -> bool:
+    """Tell whether a difference is a table of the full-text index, which no model describes."""
+    return re.search("remove_(table|index)", str(step)) is not None and "image_words" in str(step)
+
+
+def test_upgrading_twice_changes_nothing_and_keeps_the_rows(client: FlaskClient, app: Flask) -> None:
+    image_id = upload(client)
+    with app.app_context():
+        upgrade()
+    assert client.get(f"/api/images/{image_id}").status_code == 200
+
+
+def test_every_migration_can_be_taken_back(empty: Flask) -> None:
+    with empty.app_context():
+        upgrade()
+        assert "images" in tables()
+        downgrade(revision="base")
+        assert tables() <= {"alembic_version"}
+        upgrade()
+        assert "images" in tables()
+        db.engine.dispose()
+
+
+@on_sqlite
+def test_a_connection_has_the_pragmas_that_the_promises_stand_on(make_app: AppFactory) -> None:
+    pragmas = {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 30000}
+    with make_app().app_context(), db.engine.connect() as connection:
+        found = {name: connection.execute(text(f"PRAGMA {name}")).scalar() for name in pragmas}
+    assert found == pragmas

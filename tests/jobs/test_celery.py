@@ -1,0 +1,169 @@
+"""Celery carries wake-ups: what a message says, and what it means when it is lost, late or doubled."""
+
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator
+from uuid import uuid4
+
+import pytest
+from celery.contrib.testing.worker import start_worker  # type: ignore[import-untyped]
+
+from imgpipe.config import load, table
+from imgpipe.jobs.celery import LOOK_S, WAKES, CeleryJobs
+from imgpipe.jobs.protocol import Jobs
+from tests.factories import AppFactory, jpeg, post
+from tests.jobs.test_jobs import (  # the contract of whoever executes the work
+    Notebook,
+    test_a_ping_of_whoever_is_at_work_is_quiet,
+    test_closing_says_that_the_end_is_near_and_closing_twice_is_fine,
+    test_starting_twice_is_fine,
+    test_what_is_queued_is_done_once_each_after_a_wake,
+    until,
+)
+from tests.redis import Redis, running
+from tests.servers import free_port
+
+__all__ = (
+    "test_a_ping_of_whoever_is_at_work_is_quiet",
+    "test_closing_says_that_the_end_is_near_and_closing_twice_is_fine",
+    "test_starting_twice_is_fine",
+    "test_what_is_queued_is_done_once_each_after_a_wake",
+)
+NOWHERE = "redis://127.0.0.1:{port}/0"
+Hire = Callable[[str], CeleryJobs]
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[Redis]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def backlog() -> Notebook:
+    return Notebook()
+
+
+@pytest.fixture
+def hire(backlog: Notebook) -> Iterator[Hire]:
+    """Return a function that makes jobs, as a web process has them, with a broker's URL."""
+    hired = []
+
+    def make(broker_url: str) -> CeleryJobs:
+        hired.append(CeleryJobs(backlog, ["render"], broker_url, lease_s=0.3, after_fork=lambda: None))
+        hired[-1].start()
+        return hired[-1]
+
+    yield make
+    for jobs in hired:
+        jobs.close()
+
+
+@pytest.fixture
+def web(redis: Redis, hire: Hire) -> CeleryJobs:
+    """Return jobs whose broker is empty and whom no worker serves."""
+    redis.tell("FLUSHALL")
+    return hire(redis.url)
+
+
+@pytest.fixture
+def jobs(web: CeleryJobs, backlog: Notebook) -> Iterator[Jobs]:
+    """Return jobs that a worker with two threads in this process serves."""
+    with start_worker(web.celery, pool="threads", concurrency=2, perform_ping_check=False):
+        yield web
+        backlog.go_on.set()
+
+
+def waiting(redis: Redis) -> int:
+    return int(redis.tell("LLEN", "render"))
+
+
+def test_a_message_names_a_lane_and_nothing_else(web: CeleryJobs, redis: Redis) -> None:
+    web.wake("render", uuid4())
+    until(lambda: waiting(redis) == 1)
+    message = json.loads(redis.tell("LINDEX", "render", "0"))
+    arguments, named, _ = json.loads(base64.b64decode(message["body"]))
+    assert (message["headers"]["task"], arguments, named) == ("imgpipe.work", ["render"], {})
+
+
+def test_work_whose_message_was_lost_is_found(jobs: Jobs, backlog: Notebook) -> None:
+    backlog.waiting += [uuid4() for _ in range(3)]
+    until(lambda: len(backlog.done) == 3)
+
+
+def test_a_message_that_comes_twice_finds_nothing_to_do(jobs: Jobs, backlog: Notebook) -> None:
+    backlog.waiting.append(uuid4())
+    for _ in range(5):
+        jobs.wake("render", backlog.waiting[0] if backlog.waiting else None)
+    until(lambda: len(backlog.done) == 1)
+
+
+def test_however_much_is_due_looking_never_floods_the_broker(
+    web: CeleryJobs, hire: Hire, backlog: Notebook, redis: Redis
+) -> None:
+    others = [hire(redis.url) for _ in range(3)]
+    backlog.waiting += [uuid4() for _ in range(1000)]
+    until(lambda: waiting(redis) >= WAKES)
+    time.sleep(2 * LOOK_S)
+    assert waiting(redis) <= WAKES * (1 + len(others))
+
+
+def test_the_lease_of_what_is_running_is_renewed(jobs: Jobs, backlog: Notebook) -> None:
+    backlog.go_on.clear()
+    backlog.waiting.append(uuid4())
+    jobs.wake("render")
+    until(lambda: len(backlog.renewed) >= 2)
+
+
+def test_what_is_held_at_a_stop_is_given_back(jobs: Jobs, backlog: Notebook) -> None:
+    backlog.go_on.clear()
+    backlog.waiting.append(uuid4())
+    jobs.wake("render")
+    until(lambda: not backlog.waiting)
+    jobs.close()
+    assert len(backlog.released) == 1
+
+
+def test_a_database_that_goes_away_and_comes_back_costs_no_work(jobs: Jobs, backlog: Notebook) -> None:
+    backlog.away = True
+    backlog.waiting.append(uuid4())
+    jobs.wake("render", backlog.waiting[0])
+    time.sleep(LOOK_S)
+    backlog.away = False
+    until(lambda: len(backlog.done) == 1)
+
+
+def test_an_emptied_broker_is_filled_again(jobs: Jobs, backlog: Notebook, redis: Redis) -> None:
+    redis.tell("FLUSHALL")
+    backlog.waiting.append(uuid4())
+    until(lambda: len(backlog.done) == 1)
+
+
+def test_a_ping_tells_of_a_broker_that_refuses(hire: Hire) -> None:
+    with pytest.raises(OSError):
+        hire(NOWHERE.format(port=free_port())).ping()
+
+
+def test_a_ping_tells_of_a_broker_that_says_nothing(web: CeleryJobs, redis: Redis) -> None:
+    with redis.frozen(), pytest.raises(OSError):
+        web.ping()
+    web.ping()
+
+
+def test_a_broker_by_amqp_is_understood_and_told_to_be_away(hire: Hire) -> None:
+    with pytest.raises(OSError):
+        hire(f"amqp://guest:guest@127.0.0.1:{free_port()}//").ping()
+
+
+def test_an_upload_is_taken_while_the_broker_is_away(make_app: AppFactory) -> None:
+    broker_url = NOWHERE.format(port=free_port())
+    client = make_app(IMGPIPE_JOBS="celery", CELERY_BROKER_URL=broker_url).test_client()
+    assert post(client, jpeg()).status_code == 202
+    ready = client.get("/api/health/ready")
+    assert (ready.status_code, ready.json["checks"]["jobs"]) == (503, "down")  # type: ignore[index]
+
+
+def test_the_brokers_password_is_not_shown() -> None:
+    settings = load({"CELERY_BROKER_URL": "rediss://user:s3cret@host:6379/1"})
+    assert "s3cret" not in str(list(table(settings)))

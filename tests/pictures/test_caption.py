@@ -1,0 +1,330 @@
+"""The caption stage: one outcome a picture, told honestly, never paid for twice, never in the way."""
+
+import json
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+
+from imgpipe.database.engine import db, writing
+from imgpipe.database.models import Image, Pause, utc_now
+from imgpipe.extensions import parts
+from imgpipe.pictures import caption, lifecycle, stats
+from tests.captions.provider import SENTENCE, Provider
+from tests.factories import AppFactory, jpeg, shown, transparent_png, upload
+
+KEY = "sk-test-4mZq8Wv2Lr7Xc1Tn"
+
+
+@pytest.fixture
+def app(make_app: AppFactory, provider: Provider) -> Flask:
+    return make_app(**openai(provider))
+
+
+def openai(provider: Provider, **options: str) -> dict[str, str]:
+    settings = {
+        "IMGPIPE_CAPTIONER": "openai",
+        "OPENAI_API_KEY": KEY,
+        "IMGPIPE_CAPTION_URL": provider.openai_url,
+        "IMGPIPE_CAPTION_MODEL": "vision-1",
+    }
+    return settings | options
+
+
+def change(app: Flask, **values: Any) -> None:
+    """Set columns of every picture that some work is still to be done on."""
+    with app.app_context(), writing(durable=False) as session:
+        session.execute(update(Image).values(**values))
+
+
+def work_on(app: Flask, times: int = 5) -> None:
+    """Do what is due in the caption lanes, as if its time had come."""
+    for _ in range(times):
+        change(app, due_at=utc_now())
+        with app.app_context():
+            parts.jobs.wake(lifecycle.CAPTION)
+
+
+def row(app: Flask) -> dict[str, Any]:
+    with app.app_context():
+        return dict(db.session.execute(select(Image.__table__)).mappings().one())
+
+
+def test_a_picture_gets_its_caption_and_says_from_whom(client: FlaskClient) -> None:
+    image = shown(client, upload(client))
+    assert (image["status"], image["caption"], image["caption_status"]) == ("success", SENTENCE, "done")
+    assert image["caption_source"] == {"provider": "openai", "model": "vision-1"}
+    assert image["caption_error"] is None
+
+
+def test_without_a_captioner_it_is_skipped(make_app: AppFactory) -> None:
+    client = make_app().test_client()
+    image = shown(client, upload(client))
+    assert (image["status"], image["caption"], image["caption_status"]) == ("success", None, "skipped")
+
+
+def test_a_picture_that_failed_is_not_captioned(client: FlaskClient, provider: Provider) -> None:
+    image = shown(client, upload(client, jpeg(900, 900)[:9000]))
+    assert (image["status"], image["caption_status"]) == ("failed", "skipped")
+    assert provider.posts == []
+
+
+def test_the_captioner_is_sent_our_medium_as_jpeg_never_the_original(
+    client: FlaskClient, provider: Provider
+) -> None:
+    upload(client, transparent_png(1200, 800))
+    body = json.loads(provider.posts[0].body)
+    assert '"data:image/jpeg;base64,/9j/' in json.dumps(body)
+
+
+def test_a_failed_caption_leaves_a_successful_picture_with_the_reason(
+    client: FlaskClient, provider: Provider
+) -> None:
+    provider.fault = "empty"
+    image = shown(client, upload(client))
+    assert (image["status"], image["error"], image["caption"]) == ("success", None, None)
+    assert image["caption_status"] == "failed"
+    assert image["caption_error"]["code"] == "empty"
+    assert client.get(image["thumbnails"]["small"]).status_code == 200
+
+
+def test_error_text_is_never_a_caption(client: FlaskClient, provider: Provider) -> None:
+    provider.fault = "error_200"
+    assert shown(client, upload(client))["caption"] is None
+
+
+def test_a_passing_fault_is_tried_three_times_in_all(
+    client: FlaskClient, app: Flask, provider: Provider
+) -> None:
+    provider.fault = "status_500"
+    image_id = upload(client)
+    assert shown(client, image_id)["status"] == "processing"
+    work_on(app)
+    image = shown(client, image_id)
+    assert (image["status"], image["caption_error"]["code"]) == ("success", "upstream_error")
+    assert len(provider.posts) == 3
+
+
+def test_a_second_try_that_succeeds_is_a_success(client: FlaskClient, app: Flask, provider: Provider) -> None:
+    provider.fault = "status_500"
+    image_id = upload(client)
+    provider.fault = ""
+    work_on(app)
+    assert shown(client, image_id)["caption"] == SENTENCE
+
+
+def test_retry_after_holds_no_thread_but_makes_the_row_due_later(
+    client: FlaskClient, app: Flask, provider: Provider
+) -> None:
+    provider.fault = "rate_limit_1"
+    began = utc_now()
+    upload(client)
+    told = row(app)
+    assert told["stage"] == lifecycle.RECAPTION
+    assert not told["running"]
+    assert timedelta(seconds=1) <= told["due_at"] - began
+
+
+def test_a_wait_of_a_day_is_refused_at_once(client: FlaskClient, provider: Provider) -> None:
+    provider.fault = "rate_limit_99999"
+    image = shown(client, upload(client))
+    assert image["caption_error"]["code"] == "rate_limited"
+    assert len(provider.posts) == 1
+
+
+def test_the_caption_stage_ends_within_a_minute_of_its_first_call(
+    client: FlaskClient, app: Flask, provider: Provider
+) -> None:
+    provider.fault = "status_500"
+    image_id = upload(client)
+    change(app, caption_began_at=utc_now() - timedelta(seconds=50))
+    work_on(app, 1)
+    image = shown(client, image_id)
+    assert (image["status"], image["caption_error"]["code"]) == ("success", "timeout")
+    assert len(provider.posts) == 1
+
+
+def test_a_worker_that_lost_its_claim_makes_no_call(
+    app: Flask, client: FlaskClient, provider: Provider
+) -> None:
+    provider.fault = "status_500"
+    upload(client)
+    calls = len(provider.posts)
+    change(app, due_at=utc_now())
+    with app.app_context():
+        claim = lifecycle.claim(lifecycle.CAPTION, 30)
+        assert claim is not None
+        change(app, attempt=claim.attempt + 1)
+        caption.caption(claim)
+    assert len(provider.posts) == calls
+
+
+def test_calls_are_counted_before_they_are_made(app: Flask, client: FlaskClient, provider: Provider) -> None:
+    provider.fault = "status_500"
+    upload(client)
+    assert row(app)["caption_calls"] == 1
+
+
+@pytest.mark.parametrize(
+    "fault", ["repeat_key", "insufficient_quota", "status_404", "status_410", "status_402"]
+)
+def test_after_a_permanent_fault_the_following_pictures_make_no_call(
+    client: FlaskClient, provider: Provider, fault: str
+) -> None:
+    provider.fault = fault
+    first = shown(client, upload(client))
+    second = shown(client, upload(client, jpeg(100, 100)))
+    assert len(provider.posts) == 1
+    assert first["caption_error"]["code"] in ("auth_error", "quota_exhausted", "config_error")
+    assert (second["status"], second["caption_error"]["code"]) == ("success", "paused")
+    assert second["caption_error"]["message"].startswith("Captioning is paused: ")
+
+
+def test_the_pause_is_told_by_health_which_stays_ready(client: FlaskClient, provider: Provider) -> None:
+    provider.fault = "insufficient_quota"
+    upload(client)
+    ready = client.get("/api/health/ready")
+    assert ready.status_code == 200
+    assert ready.json is not None
+    assert ready.json["captions"]["paused"] == "quota_exhausted: No money left"
+
+
+def test_a_pause_ends_by_itself(client: FlaskClient, app: Flask, provider: Provider) -> None:
+    provider.fault = "insufficient_quota"
+    upload(client)
+    provider.fault = ""
+    with app.app_context(), writing(durable=False) as session:
+        session.execute(update(Pause).values(ends_at=utc_now()))
+    assert shown(client, upload(client, jpeg(100, 100)))["caption"] == SENTENCE
+
+
+def test_a_new_key_is_a_new_chance(make_app: AppFactory, provider: Provider) -> None:
+    provider.fault = "repeat_key"
+    upload(make_app(**openai(provider)).test_client())
+    provider.fault = ""
+    client = make_app(**openai(provider, OPENAI_API_KEY="sk-other-9999999999")).test_client()
+    assert shown(client, upload(client, jpeg(100, 100)))["caption"] == SENTENCE
+
+
+def test_retry_captions_a_picture_once_the_fault_is_mended(client: FlaskClient, provider: Provider) -> None:
+    provider.fault = "repeat_key"
+    image_id = upload(client)
+    provider.fault = ""
+    response = client.post(f"/api/images/{image_id}/retry")
+    assert response.status_code == 202
+    image = shown(client, image_id)
+    assert (image["status"], image["caption"], image["caption_error"]) == ("success", SENTENCE, None)
+    totals = client.get("/api/stats").json
+    assert totals is not None
+    assert (totals["data"]["total"], totals["data"]["success"]) == (1, 1)
+
+
+def test_the_same_bytes_are_paid_for_once(client: FlaskClient, provider: Provider) -> None:
+    first, second = shown(client, upload(client)), shown(client, upload(client))
+    assert len(provider.posts) == 1
+    assert second["caption"] == first["caption"] == SENTENCE
+    assert second["caption_source"] == first["caption_source"]
+
+
+def test_another_prompt_is_another_caption(make_app: AppFactory, provider: Provider) -> None:
+    upload(make_app(**openai(provider)).test_client())
+    other = make_app(**openai(provider, IMGPIPE_CAPTION_PROMPT="Say it in French.")).test_client()
+    upload(other)
+    assert len(provider.posts) == 2
+
+
+def test_a_picture_waits_while_its_older_twin_is_captioned(
+    client: FlaskClient, app: Flask, provider: Provider
+) -> None:
+    provider.fault = "status_500"
+    upload(client)
+    change(app, running=True)
+    provider.fault = ""
+    upload(client)
+    assert len(provider.posts) == 1
+
+
+def test_neither_key_nor_data_uri_is_kept_or_logged_or_answered(
+    client: FlaskClient, app: Flask, provider: Provider
+) -> None:
+    provider.fault = "repeat_key"
+    answer = client.get(f"/api/images/{upload(client)}").text
+    folder: Path = app.extensions["imgpipe"].settings.data_dir
+    told = answer + (folder / "logs/app.log").read_text() + client.get("/api/health/ready").text
+    stored = b"".join(path.read_bytes() for path in folder.glob("imgpipe.db*"))
+    assert KEY not in told
+    assert KEY[8:] not in told
+    assert "data:image" not in told
+    assert KEY.encode() not in stored
+    assert b"data:image" not in stored
+
+
+@pytest.mark.parametrize(
+    ("fault", "caption"),
+    [
+        ("unprintable", "A dog runs"),
+        ("script", "<script>alert(1)</script>"),
+        ("megabyte", "a" * 1000),
+    ],
+)
+def test_a_strange_caption_is_stored_as_text_within_bounds(
+    client: FlaskClient, provider: Provider, fault: str, caption: str
+) -> None:
+    provider.fault = fault
+    assert shown(client, upload(client))["caption"] == caption
+
+
+def test_a_captioner_that_crashes_costs_the_caption_not_the_picture(app: Flask, client: FlaskClient) -> None:
+    with app.app_context():
+        parts.captioner = None
+        image_id = upload(client)
+        db.session.execute(
+            update(Image).values(
+                stage="caption", status="processing", running=True, crashes=2, due_at=utc_now()
+            )
+        )
+        db.session.commit()
+    work_on(app, 1)
+    image = shown(client, image_id)
+    assert (image["status"], image["caption_error"]["code"]) == ("success", "upstream_error")
+
+
+def test_the_command_captions_what_is_missing_and_changes_nothing_else(
+    make_app: AppFactory, provider: Provider
+) -> None:
+    client = make_app().test_client()
+    image_id = upload(client)
+    before = shown(client, image_id)
+    app = make_app(**openai(provider))
+    result = app.test_cli_runner().invoke(args=["images", "caption", "--missing"])
+    assert result.exit_code == 0, result.output
+    after = shown(client, image_id)
+    assert after["caption"] == SENTENCE
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed <= {"caption", "caption_status", "caption_source", "processing_time_ms"}
+
+
+def test_a_stage_takes_no_time_from_the_thumbnails(client: FlaskClient, provider: Provider) -> None:
+    began = time.perf_counter()
+    image = shown(client, upload(client))
+    assert image["processing_time_ms"] <= (time.perf_counter() - began) * 1000
+
+
+def test_captions_made_anew_with_retries_leave_the_statistics_true(
+    client: FlaskClient, app: Flask, provider: Provider
+) -> None:
+    upload(client)
+    change(app, caption_key="another captioner")
+    provider.fault = "status_500"
+    with app.app_context():
+        caption.again("all")
+    work_on(app)
+    with app.app_context():
+        assert stats.totals().success == 1
+        assert stats.totals().worked_ms == db.session.scalar(select(Image.worked_ms))
+    assert len(provider.posts) == 4
