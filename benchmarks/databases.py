@@ -24,7 +24,7 @@ from sqlalchemy import text
 from imgpipe import create_app
 from imgpipe.config import load
 from imgpipe.database.engine import db, writing
-from imgpipe.pictures import gallery
+from imgpipe.pictures import intake
 from tests.factories import jpeg
 from tests.postgres import Postgres, running
 
@@ -97,7 +97,7 @@ def fill(app: Flask, rows: int) -> None:
 def upload_many(app: Flask, data: bytes) -> None:
     def upload(number: int) -> None:
         with app.app_context():
-            gallery.accept(data, f"photo_{number}.jpg")
+            intake.accept(data, f"photo_{number}.jpg")
 
     with ThreadPoolExecutor(CLIENTS) as clients:
         list(clients.map(upload, range(UPLOADS)))

@@ -25,7 +25,7 @@ from imgpipe.database.models import Comment, Image
 from imgpipe.database.paging import Page
 from imgpipe.depthlogs import logs, ranges
 from imgpipe.errors import CorruptImage, LogNotFound, NotFound
-from imgpipe.pictures import comments, gallery
+from imgpipe.pictures import comments, gallery, intake
 from imgpipe.scanlines import colormap
 
 IMAGES = 10
@@ -72,7 +72,7 @@ class OldReceiptSchema(ReceiptSchema):
 @blp.response(200)
 def analyze_and_wait() -> tuple[dict[str, Any], int]:
     """Upload by the field `uploaded_file` and wait for the caption; 202 when that takes over 30 s."""
-    image = awaited(gallery.accept(*received()).id, MAX_WAIT_S)
+    image = awaited(intake.accept(*received()).id, MAX_WAIT_S)
     if image.status == "processing":
         shown: dict[str, Any] = ImageSchema().dump(image)
         return shown, 202
@@ -111,7 +111,7 @@ def thumbnail(file_name: str) -> Response:
 @blp.response(202, OldImageSchema)
 def analyze() -> Image:
     """Upload by the field `img`, a file or base64; processing goes on behind it."""
-    return gallery.accept(*received())
+    return intake.accept(*received())
 
 
 @blp.route("/images")

@@ -5,7 +5,7 @@ from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.http.bodies import received
 from imgpipe.api.schemas import UploadedSchema
 from imgpipe.database.models import Image
-from imgpipe.pictures import gallery
+from imgpipe.pictures import intake
 
 _BODY = {
     "required": True,
@@ -30,5 +30,5 @@ blp = Blueprint("upload", __name__, description="Take pictures in")
 @blp.doc(requestBody=_BODY)
 def upload() -> tuple[Image, int, dict[str, str]]:
     """Accept one JPEG or PNG; its bytes and its row are durable when this answers."""
-    image = gallery.accept(*received())
+    image = intake.accept(*received())
     return image, 202, {"Location": links.image(image.id)}

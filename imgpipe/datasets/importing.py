@@ -19,7 +19,7 @@ from imgpipe.database.models import Image
 from imgpipe.errors import ImgpipeError, TooLarge, UnsupportedType
 from imgpipe.extensions import parts
 from imgpipe.imaging.source import format_of
-from imgpipe.pictures import gallery
+from imgpipe.pictures import intake
 
 SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png"}
 HEAD_BYTES = 16
@@ -145,7 +145,7 @@ def _find_twin(sha256: str) -> UUID | None:
 
 def _accept(path: Path, data: bytes) -> Outcome:
     try:
-        return Outcome(path, gallery.accept(data, path.name).id)
+        return Outcome(path, intake.accept(data, path.name).id)
     except ImgpipeError as error:
         if error.status >= 500:
             raise

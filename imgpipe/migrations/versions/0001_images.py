@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
-from imgpipe.database.models import Json, UtcDateTime
+from imgpipe.migrations.types import Json, UtcDateTime
 
 revision = "0001"
 down_revision = None

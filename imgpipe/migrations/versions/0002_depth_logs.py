@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from imgpipe.database.models import Json, UtcDateTime
+from imgpipe.migrations.types import Json, UtcDateTime
 
 revision = "0002"
 down_revision = "0001"

@@ -1,0 +1,70 @@
+"""Take a picture in: checked by its header, its bytes and its row durable, its work queued."""
+
+import contextlib
+import hashlib
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+
+from imgpipe.database.models import Image, new_id
+from imgpipe.errors import NoFile, TooLarge, Unavailable
+from imgpipe.extensions import parts
+from imgpipe.imaging.probe import probe
+from imgpipe.pictures import lifecycle
+from imgpipe.text import display_name
+
+RETRY_AFTER_S = 1
+TRIES = 3
+
+
+def accept(data: bytes, name: str | None) -> Image:
+    """Take in a picture: when this returns, its bytes and its row are durable and its work is queued.
+
+    Raises: ``NoFile``, ``TooLarge``, and what ``probe`` raises; then nothing has been stored.
+    """
+    settings = parts.settings
+    if not data:
+        raise NoFile
+    if len(data) > settings.max_upload_bytes:
+        raise TooLarge(details={"max_bytes": settings.max_upload_bytes})
+    header = probe(data, settings.max_pixels)
+    digest = hashlib.sha256(data).hexdigest()
+    for _ in range(TRIES):
+        image_id = new_id()
+        image = Image(
+            id=image_id,
+            original_name=display_name(name, f"image.{header.format}"),
+            original_key=f"originals/{image_id.hex[-2:]}/{image_id}.{header.format}",
+            format=header.format,
+            sha256=digest,
+            size_bytes=len(data),
+            caption_status="pending" if parts.captioner else "skipped",
+        )
+        if _store(image, data):
+            parts.jobs.wake(lifecycle.RENDER, image_id)
+            return image
+    raise Unavailable(retry_after_s=RETRY_AFTER_S)
+
+
+def _store(image: Image, data: bytes) -> bool:
+    """Write file, then row; False when another process took the very position in the order (1 in 32,768
+    where two uploads meet in one millisecond)."""
+    key = image.original_key
+    assert key is not None
+    parts.storage.put(key, data)
+    try:
+        lifecycle.enter(image)
+    except IntegrityError:
+        parts.storage.delete(key)
+        return False
+    except BaseException:
+        _take_back(image.id, key)
+        raise
+    return True
+
+
+def _take_back(image_id: UUID, key: str) -> None:
+    """Delete the file of a row that was not written; where nobody can tell, it stays: litter, not loss."""
+    with contextlib.suppress(Exception):
+        if not lifecycle.exists(image_id):
+            parts.storage.delete(key)
