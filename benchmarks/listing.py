@@ -21,9 +21,10 @@ from flask_migrate import upgrade
 from sqlalchemy import func, insert, select, update
 
 from imgpipe import create_app
+from imgpipe.clock import utc_now
 from imgpipe.config import load
 from imgpipe.database.engine import db, writing
-from imgpipe.database.models import Image, Tally, position_of, utc_now
+from imgpipe.database.models import Image, Tally, position_of
 from imgpipe.database.paging import _OLDER, _Place
 from imgpipe.pictures import lifecycle
 

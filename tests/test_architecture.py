@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "imgpipe"
 # From the ground up: a part imports from its own row or those above it in this table.
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("errors", "text", "options", "config", "logs", "outbound"),
+    ("errors", "clock", "text", "options", "config", "logs", "outbound"),
     ("imaging", "scanlines", "captions", "storage", "jobs"),
     ("database",),
     ("extensions",),

@@ -17,9 +17,10 @@ from flask_migrate import check, downgrade, upgrade
 from sqlalchemy import insert, inspect
 
 from imgpipe import create_app
+from imgpipe.clock import utc_now
 from imgpipe.config import load
 from imgpipe.database.engine import db, writing
-from imgpipe.database.models import Image, new_id, position_of, utc_now
+from imgpipe.database.models import Image, new_id, position_of
 from imgpipe.pictures import lifecycle, search
 from tests.corpus import CORPUS
 from tests.factories import post

@@ -1,13 +1,14 @@
 """Judge an answer that is not a caption: what it means, and whether calling again makes sense."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from imgpipe.captions.outcome import MESSAGE_LENGTH, CaptionError, Code
 from imgpipe.captions.redaction import redact, redact_json
+from imgpipe.clock import utc_now
 
 RETRY_AFTER_S = 20.0
 _LABEL_LENGTH = 100
@@ -118,7 +119,7 @@ def _seconds_until(date: str) -> float | None:
     except (ValueError, OverflowError):
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max((moment - datetime.now(UTC)).total_seconds(), 0.0)
+    return max((moment - utc_now()).total_seconds(), 0.0)
 
 
 def _label(value: str | None, key: str) -> str | None:

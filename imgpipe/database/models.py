@@ -44,11 +44,6 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC)
 
 
-def utc_now() -> datetime:
-    """Return the present, aware, in UTC."""
-    return datetime.now(UTC)
-
-
 def new_id() -> UUID:
     """Return an id that stands behind every one made before in this process (RFC 9562, version 7)."""
     return UUID(int=uuid7().int)

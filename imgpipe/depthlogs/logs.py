@@ -7,9 +7,10 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT is SQLite's, too
 from sqlalchemy.orm import Session
 
+from imgpipe.clock import utc_now
 from imgpipe.database import paging
 from imgpipe.database.engine import db, writing
-from imgpipe.database.models import DepthLog, new_id, utc_now
+from imgpipe.database.models import DepthLog, new_id
 from imgpipe.database.paging import Page
 from imgpipe.depthlogs import depthrows, staging
 from imgpipe.depthlogs.staging import Staged

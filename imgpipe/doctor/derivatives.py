@@ -11,8 +11,9 @@ from uuid import UUID
 from flask import Flask, current_app
 from sqlalchemy import select, update
 
+from imgpipe.clock import utc_now
 from imgpipe.database.engine import db, writing
-from imgpipe.database.models import Image, Tally, Thumbnail, utc_now
+from imgpipe.database.models import Image, Tally, Thumbnail
 from imgpipe.database.walk import walk
 from imgpipe.doctor.files import Listing
 from imgpipe.errors import ImgpipeError

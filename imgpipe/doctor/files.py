@@ -8,8 +8,9 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy import select, update
 
+from imgpipe.clock import utc_now
 from imgpipe.database.engine import db, writing
-from imgpipe.database.models import Image, Thumbnail, utc_now
+from imgpipe.database.models import Image, Thumbnail
 from imgpipe.database.walk import walk
 from imgpipe.errors import ImgpipeError
 from imgpipe.extensions import parts

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, case, or_, select, update
 
+from imgpipe.clock import utc_now
 from imgpipe.database.engine import writing
-from imgpipe.database.models import Image, utc_now
+from imgpipe.database.models import Image
 from imgpipe.database.walk import walk
 from imgpipe.extensions import parts
 from imgpipe.pictures.lifecycle import CAPTION, RENDER

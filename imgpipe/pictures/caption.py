@@ -16,9 +16,10 @@ from sqlalchemy import ColumnElement, delete, select
 
 from imgpipe.captions import Caption, Captioner, CaptionError, delay_s
 from imgpipe.captions.retry import STAGE_S
+from imgpipe.clock import utc_now
 from imgpipe.config import Settings
 from imgpipe.database.engine import db, writing
-from imgpipe.database.models import Image, Pause, Thumbnail, utc_now
+from imgpipe.database.models import Image, Pause, Thumbnail
 from imgpipe.extensions import parts
 from imgpipe.imaging.encoding import jpeg_on_white
 from imgpipe.jobs.protocol import Claim

@@ -5,9 +5,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from imgpipe.clock import utc_now
 from imgpipe.database import paging
 from imgpipe.database.engine import writing
-from imgpipe.database.models import Comment, new_id, utc_now
+from imgpipe.database.models import Comment, new_id
 from imgpipe.database.paging import Page
 from imgpipe.errors import ImageNotFound, InvalidParameter
 from imgpipe.pictures import gallery

@@ -30,8 +30,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from imgpipe.clock import utc_now
 from imgpipe.database.engine import db, writing
-from imgpipe.database.models import Image, Tally, Thumbnail, position_of, utc_now
+from imgpipe.database.models import Image, Tally, Thumbnail, position_of
 from imgpipe.errors import Conflict, ImageNotFound
 from imgpipe.jobs.protocol import Claim
 from imgpipe.pictures import search

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Select, delete, select
 
+from imgpipe.clock import utc_now
 from imgpipe.database.engine import db, writing
-from imgpipe.database.models import Image, position_of, utc_now
+from imgpipe.database.models import Image, position_of
 from imgpipe.database.paging import Page, fetch
 from imgpipe.errors import InvalidCursor
 

@@ -13,8 +13,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Executable, text, update
 
+from imgpipe.clock import utc_now
 from imgpipe.database.engine import db
-from imgpipe.database.models import Image, Tally, Thumbnail, utc_now
+from imgpipe.database.models import Image, Tally, Thumbnail
 from tests.captions.provider import SENTENCE, Provider
 from tests.factories import AppFactory, jpeg, post, shown, stored_files, upload
 

@@ -11,8 +11,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
+from imgpipe.clock import utc_now
 from imgpipe.database.engine import db, writing
-from imgpipe.database.models import Image, Pause, utc_now
+from imgpipe.database.models import Image, Pause
 from imgpipe.extensions import parts
 from imgpipe.pictures import caption, lifecycle, stats
 from tests.captions.provider import SENTENCE, Provider
