@@ -1,0 +1,1 @@
+"""Answers of before, byte for byte."""
