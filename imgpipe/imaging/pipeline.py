@@ -4,12 +4,12 @@ from collections.abc import Callable
 from time import perf_counter
 
 from imgpipe.imaging.source import damage_refused, format_of, open_picture
-from imgpipe.imaging.steps import describe, flatten, orient, shrink, square, thumbnails, to_srgb
+from imgpipe.imaging.steps import describe, fingerprint, flatten, orient, shrink, square, thumbnails, to_srgb
 from imgpipe.imaging.work import Work
 
 Step = Callable[[Work], None]
 
-STEPS: tuple[Step, ...] = (describe, shrink, orient, to_srgb, flatten, thumbnails, square)
+STEPS: tuple[Step, ...] = (describe, shrink, orient, to_srgb, flatten, fingerprint, thumbnails, square)
 
 
 def run(data: bytes) -> Work:

@@ -7,6 +7,7 @@ from PIL.Image import Image, Resampling
 
 from imgpipe.imaging.color import BLACK, convert_to_srgb, lay_on, shows_through, smooth
 from imgpipe.imaging.encoding import encode
+from imgpipe.imaging.fingerprint import dominant_color, perceptual_hash
 from imgpipe.imaging.geometry import Size, fit, turn_upright, upright_size
 from imgpipe.imaging.metadata import describe_picture
 from imgpipe.imaging.work import Derivative, Name, Work
@@ -57,6 +58,12 @@ def flatten(work: Work) -> None:
     mode = "RGBA" if shows_through(work.picture) else "RGB"
     work.picture = work.picture.convert(mode)
     work.picture.info.clear()
+
+
+def fingerprint(work: Work) -> None:
+    """Take the colour to paint before the picture, and the 64 bits that find others like it."""
+    work.color = dominant_color(work.picture)
+    work.perceptual_hash = perceptual_hash(work.picture)
 
 
 def thumbnails(work: Work) -> None:

@@ -26,7 +26,8 @@ class Derivative:
 class Work:
     """One picture on its way: steps replace ``picture``, fill ``metadata`` and add ``derivatives``.
 
-    ``timings_ms`` holds the wall time of every step under its name.
+    ``color`` is the dominant one, ``#rrggbb``, None where nothing is opaque; ``perceptual_hash`` 64 bits as a
+    signed number, None for a blank picture. ``timings_ms`` holds the wall time of every step under its name.
     """
 
     source: bytes
@@ -34,5 +35,7 @@ class Work:
     picture: Image
     icc_profile: bytes | None = None
     metadata: Metadata = field(init=False)
+    color: str | None = None
+    perceptual_hash: int | None = None
     derivatives: list[Derivative] = field(default_factory=list)
     timings_ms: dict[str, float] = field(default_factory=dict)
