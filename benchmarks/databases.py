@@ -18,12 +18,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from flask import Flask
-from flask_migrate import upgrade
 from sqlalchemy import text
 
 from imgpipe import create_app
 from imgpipe.config import load
 from imgpipe.database.engine import db, writing
+from imgpipe.database.schema import upgrade
 from imgpipe.pictures import intake
 from tests.factories import jpeg
 from tests.postgres import Postgres, running

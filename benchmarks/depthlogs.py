@@ -27,7 +27,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import requests
 from flask import Flask
-from flask_migrate import upgrade
 from numpy.typing import NDArray
 from PIL import Image
 from sqlalchemy import create_engine
@@ -36,6 +35,7 @@ from sqlalchemy.orm import Session
 from imgpipe import create_app
 from imgpipe.config import load
 from imgpipe.database.models import DepthRow
+from imgpipe.database.schema import upgrade
 from imgpipe.depthlogs import logs
 from imgpipe.scanlines import colormap, frames, resize
 from tests.scanlines.logs import make_image

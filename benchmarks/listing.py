@@ -17,7 +17,6 @@ from uuid import UUID
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from flask import Flask
-from flask_migrate import upgrade
 from sqlalchemy import func, insert, select, update
 
 from imgpipe import create_app
@@ -26,6 +25,7 @@ from imgpipe.config import load
 from imgpipe.database.engine import db, writing
 from imgpipe.database.models import Image, Tally, position_of
 from imgpipe.database.paging import _OLDER, _Place
+from imgpipe.database.schema import upgrade
 from imgpipe.pictures import lifecycle
 
 FEW, MANY = 1_000, int(sys.argv[1]) if sys.argv[1:] else 1_000_000

@@ -1,14 +1,13 @@
 """imgpipe: pictures in; thumbnails, metadata and a sentence of description out."""
 
-import os
 from functools import partial
 from pathlib import Path
 
 from flask import Flask
 
 from imgpipe import api, captions, cli, config, logs
-from imgpipe.config import ROOT, Settings
-from imgpipe.database.engine import db, engine_options, listen, migrate
+from imgpipe.config import STATIC, Settings
+from imgpipe.database.engine import db, engine_options, listen
 from imgpipe.extensions import Parts
 from imgpipe.jobs.inline import InlineJobs
 from imgpipe.jobs.protocol import Backlog, Jobs
@@ -28,8 +27,8 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     Without ``settings`` they are read from the environment. Raises: ``ConfigError``.
     """
-    settings = settings or config.load(os.environ)
-    app = Flask("imgpipe", static_folder=str(ROOT / "static"), instance_path=str(settings.data_dir))
+    settings = settings or config.from_environment()
+    app = Flask("imgpipe", static_folder=str(STATIC), instance_path=str(settings.data_dir))
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     logs.set_up(settings.data_dir, settings.log_format, settings.log_level)
     _connect(app, settings)
@@ -52,7 +51,6 @@ def _connect(app: Flask, settings: Settings) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings)
     db.init_app(app)
-    migrate.init_app(app, db)
     with app.app_context():
         listen(db.engine)
 

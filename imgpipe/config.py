@@ -10,11 +10,17 @@ from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from dotenv import load_dotenv
+
 from imgpipe import options
 from imgpipe.errors import ConfigError
 from imgpipe.options import CAPTIONERS, option
 
-ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).resolve().parent
+# An installed package has no checkout around it: its data belongs where it is started, its page is packed.
+CHECKOUT = PACKAGE.parent if (PACKAGE.parent / "static" / "index.html").is_file() else None
+STATIC = (CHECKOUT or PACKAGE) / "static"
+DATA_DIR = (CHECKOUT or Path.cwd()) / "instance"
 # Kubernetes injects these for a Service that is called imgpipe; they are not ours.
 _FOREIGN = re.compile(r"IMGPIPE_(.+_)?(SERVICE|PORT)(_.*)?")
 _SECRET = re.compile("KEY|SECRET|TOKEN|PASSWORD")
@@ -34,7 +40,7 @@ class Settings:
     """Hold every option of one installation, parsed; ``None`` in a default means: derived, see ``load``."""
 
     data_dir: Path = option(
-        "IMGPIPE_DATA_DIR", ROOT / "instance", "a directory", "database, media and logs", options.path
+        "IMGPIPE_DATA_DIR", DATA_DIR, "a directory", "database, media and logs", options.path
     )
     database_url: str = option(
         "DATABASE_URL",
@@ -197,6 +203,15 @@ class Settings:
     )
 
 
+def from_environment() -> Settings:
+    """Read the process's environment, after an ``.env`` in the working directory, which yields to it.
+
+    Raises: ``ConfigError`` as ``load`` does.
+    """
+    load_dotenv(Path.cwd() / ".env")
+    return load(os.environ)
+
+
 def load(environ: Mapping[str, str]) -> Settings:
     """Parse the options out of ``environ``; a variable that is set but empty counts as unset.
 
@@ -231,7 +246,7 @@ def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def _derive(values: dict[str, Any]) -> Settings:
-    data_dir = values.setdefault("data_dir", ROOT / "instance")
+    data_dir = values.setdefault("data_dir", DATA_DIR)
     values.setdefault("database_url", f"sqlite:///{data_dir / 'imgpipe.db'}")
     values.setdefault("storage", str(data_dir / "media"))
     by_key = (

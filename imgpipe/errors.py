@@ -170,3 +170,9 @@ class ConfigError(ImgpipeError):
     """The configuration has faults; the message is one line a fault."""
 
     code, sentence = "config_error", "The configuration has faults."
+
+
+class SchemaTooNew(ConfigError):
+    """A newer version has upgraded the database; this code would not understand what it finds there."""
+
+    sentence = "expected a database of this version or an older one; a newer imgpipe has upgraded this one"

@@ -10,13 +10,13 @@ import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from flask_migrate import upgrade
 from hypothesis import settings
 from werkzeug.test import TestResponse
 
 from imgpipe import create_app
 from imgpipe.config import load
 from imgpipe.database.engine import db
+from imgpipe.database.schema import upgrade
 from tests.captions.provider import Provider, serve
 from tests.factories import AppFactory
 from tests.postgres import Postgres, running

@@ -15,10 +15,11 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("database",),
     ("extensions",),
     ("pictures", "depthlogs"),
-    ("datasets", "doctor", "webhooks", "health", "shutdown"),
+    ("datasets", "doctor", "webhooks", "health", "shutdown", "serving"),
     ("api", "cli"),
     ("imgpipe",),
-    ("wsgi", "init_db"),
+    ("__main__", "wsgi"),
+    ("init_db",),
 )
 LEVELS = {part: level for level, row in enumerate(ROWS) for part in row}
 SEALED = ROWS[1]  # these never know each other, nor the web, nor the database
@@ -26,7 +27,7 @@ SUBJECTS = ROWS[4]  # pictures and depth logs do not know each other either
 ALONE = "client"  # for other programs: it imports nothing of the house
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager"}
 # Heavy ones behind a chosen plugin: module -> what it may import where it is needed.
-HEAVY = {"celery", "torch", "transformers", "importlib"}
+HEAVY = {"alembic", "celery", "torch", "transformers", "importlib"}
 PLUGINS = {"imgpipe.jobs.celery", "imgpipe.storage.objects", "imgpipe.captions.blip"}
 MAX_LINES = 330
 

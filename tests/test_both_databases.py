@@ -13,7 +13,6 @@ from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
-from flask_migrate import check, downgrade, upgrade
 from sqlalchemy import insert, inspect
 
 from imgpipe import create_app
@@ -21,6 +20,7 @@ from imgpipe.clock import utc_now
 from imgpipe.config import load
 from imgpipe.database.engine import db, writing
 from imgpipe.database.models import Image, new_id, position_of
+from imgpipe.database.schema import check, downgrade, upgrade
 from imgpipe.pictures import lifecycle, search
 from tests.corpus import CORPUS
 from tests.factories import post

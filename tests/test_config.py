@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from imgpipe.config import LATER, ROOT, Settings, load, table
+from imgpipe.config import LATER, Settings, load, table
 from imgpipe.errors import ConfigError
+from tests.servers import ROOT
 
 
 def faults(**environ: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, render_template, send_from_directory
 from markupsafe import Markup, escape
 
-from imgpipe.config import ROOT
+from imgpipe.config import STATIC
 
 blp = Blueprint("docs", __name__)
 CSP = (
@@ -18,7 +18,7 @@ CSP = (
 @blp.get("/")
 def page() -> Response:
     """Serve the web page."""
-    return _guarded(send_from_directory(ROOT / "static", "index.html", max_age=0))
+    return _guarded(send_from_directory(STATIC, "index.html", max_age=0))
 
 
 @blp.get("/api/docs")

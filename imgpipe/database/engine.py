@@ -7,14 +7,13 @@ from threading import Lock
 from types import ModuleType
 from typing import Any
 
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import Connection, Engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from imgpipe.config import ROOT, Settings
+from imgpipe.config import Settings
 from imgpipe.database.models import Base
 
 try:  # SQLite before 3.51.3 can corrupt a WAL that several processes write; the wheel carries a newer one.
@@ -38,7 +37,6 @@ class _Session(FlaskSession):
 
 
 db = SQLAlchemy(model_class=Base, session_options={"class_": _Session, "expire_on_commit": False})
-migrate = Migrate(directory=str(ROOT / "imgpipe" / "migrations"))
 
 # Who finds SQLite's write lock taken sleeps and looks again; a process's own threads rather queue up here.
 _writer = Lock()

@@ -4,11 +4,10 @@ import re
 
 from playwright.sync_api import expect
 
-from imgpipe.config import ROOT
 from tests.browser.acts import comment
 from tests.browser.conftest import Visit
 from tests.factories import jpeg_with_exif
-from tests.servers import Server
+from tests.servers import ROOT, Server
 
 BUDGET_BYTES = 60_000
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>'

@@ -8,12 +8,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
 from flask.testing import FlaskClient
-from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect, text
 
 from imgpipe import create_app
 from imgpipe.config import load
 from imgpipe.database.engine import db
+from imgpipe.database.schema import downgrade, upgrade
 from tests.factories import AppFactory, upload
 from tests.postgres import on_sqlite
 

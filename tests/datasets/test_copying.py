@@ -8,8 +8,8 @@ import pytest
 from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
-from flask_migrate import downgrade
 
+from imgpipe.database.schema import downgrade
 from tests.factories import AppFactory, jpeg, jpeg_with_exif, post_form, transparent_png, upload
 
 LOG = b"depth,1,2\n1.5,0,255\n2.5,7,8\n"

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 from flask.testing import FlaskClient
-from flask_migrate import upgrade
 from PIL import features
 from werkzeug.test import TestResponse
 
 from imgpipe import create_app
 from imgpipe.config import load
+from imgpipe.database.schema import upgrade
 from tests.depths import store
 from tests.scanlines.logs import make_image, make_log
 

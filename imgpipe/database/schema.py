@@ -1,0 +1,71 @@
+"""Bring the schema up to date, and tell when it is newer than this code: the migrations, by Alembic.
+
+Alembic is loaded by the few commands that need it, never by a server that only serves.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import inspect, text
+
+from imgpipe.database.engine import db
+from imgpipe.errors import SchemaTooNew
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+
+
+def upgrade(revision: str = "head") -> None:
+    """Apply every migration that is missing; safe to run twice, and by several at once.
+
+    Raises: ``SchemaTooNew``, ``OperationalError``.
+    """
+    from alembic import command
+
+    refuse_newer()
+    command.upgrade(_config(), revision)
+
+
+def downgrade(revision: str = "-1") -> None:
+    """Take migrations back, down to ``revision``; for tests and repairs."""
+    from alembic import command
+
+    command.downgrade(_config(), revision)
+
+
+def check() -> None:
+    """Raise an error of Alembic's where the models say something else than the migrations made."""
+    from alembic import command
+
+    command.check(_config())
+
+
+def refuse_newer() -> None:
+    """Refuse a database that a newer version has upgraded. Raises: ``SchemaTooNew``."""
+    applied = present()
+    if applied is not None and applied not in known():
+        raise SchemaTooNew(details={"schema": applied})
+
+
+def present() -> str | None:
+    """Return the revision of the database as it is, or None where it has none yet."""
+    with db.engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return revision
+
+
+def known() -> frozenset[str]:
+    """Name the revisions that this code knows: a file each, named by its number."""
+    return frozenset(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+def _config() -> "Config":
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
