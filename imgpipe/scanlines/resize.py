@@ -3,19 +3,41 @@
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from math import gcd
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imgpipe.scanlines.rows import Grey, Mask
+
 WIDTH = 150
 
 
-def resize(pixels: NDArray[np.uint8], width: int = WIDTH) -> NDArray[np.uint8]:
+def resize(pixels: Grey, width: int = WIDTH) -> Grey:
     """Scale every row of a block, uint8 (n, w) -> (n, ``width``), w up to 10,000; rows do not touch.
 
     A running sum is read off at the borders of the new pixels; the differences are what they cover. A matrix
     product with the weights is as fast only alone on the machine: its threads wait for each other.
     """
+    sums, size = _cover(pixels, width)
+    return _mean(sums, size)
+
+
+def resize_around(pixels: Grey, holes: Mask | None, width: int = WIDTH) -> tuple[Grey, Mask | None]:
+    """Scale rows with holes, bool (n, w): a new pixel is the mean of the values that it covers.
+
+    It is a hole, and its grey 0, where less than half of its width has values.
+    """
+    if holes is None or not holes.any():
+        return resize(pixels, width), None
+    solid = ~holes
+    sums, size = _cover(pixels * solid, width)
+    weights, _ = _cover(solid.view(np.uint8), width)
+    return _mean_around(sums, weights, size)
+
+
+def _cover(pixels: Grey, width: int) -> tuple[NDArray[np.number], int]:
+    """Sum up what each new pixel covers, and return how many parts of an old one that are."""
     places, shares, part, size = _borders(pixels.shape[1], width)
     # The sums may wrap around: what counts is that the differences, 255 * size at most, fit.
     narrow = np.uint16 if size <= 256 else np.uint32
@@ -23,7 +45,7 @@ def resize(pixels: NDArray[np.uint8], width: int = WIDTH) -> NDArray[np.uint8]:
     np.cumsum(pixels, axis=1, dtype=narrow, out=running[:, 1:])
     covered = running.take(places, axis=1) * narrow(part)
     covered[:, :-1] += pixels.take(places[:-1], axis=1) * shares[:-1].astype(narrow)
-    return _mean(covered[:, 1:] - covered[:, :-1], size)
+    return covered[:, 1:] - covered[:, :-1], size
 
 
 @lru_cache(maxsize=16)
@@ -35,9 +57,7 @@ def _borders(source_width: int, width: int) -> tuple[NDArray[np.intp], NDArray[n
     return places, shares, part, size
 
 
-def average_rows(
-    blocks: Iterable[NDArray[np.uint8]], rows: int, max_rows: int
-) -> Iterator[NDArray[np.uint8]]:
+def average_rows(blocks: Iterable[Grey], rows: int, max_rows: int) -> Iterator[Grey]:
     """Average neighbouring rows of blocks, ``rows`` in all, down to ``max_rows``; fewer pass as they are.
 
     One block is in memory at a time. New row j covers the rows from j * rows / max_rows to (j + 1) * rows /
@@ -56,8 +76,28 @@ def average_rows(
     yield _mean(np.atleast_2d(begun), rows)
 
 
+def average_rows_around(
+    blocks: Iterable[tuple[Grey, Mask | None]], rows: int, max_rows: int
+) -> Iterator[tuple[Grey, Mask | None]]:
+    """Do what ``average_rows`` does to blocks with holes, by the rule of ``resize_around``."""
+    if rows <= max_rows:
+        yield from blocks
+        return
+    begun: NDArray[np.int64] | int = 0
+    weighed: NDArray[np.int64] | int = 0
+    first = 0
+    for block, holes in blocks:
+        solid = np.ones(block.shape, np.bool_) if holes is None else ~holes
+        sums, begun = _cut(block * solid, first, rows, max_rows, begun)
+        weights, weighed = _cut(solid.view(np.uint8), first, rows, max_rows, weighed)
+        first += len(block)
+        if len(sums):
+            yield _mean_around(sums, weights, rows)
+    yield _mean_around(np.atleast_2d(begun), np.atleast_2d(weighed), rows)
+
+
 def _cut(
-    block: NDArray[np.uint8], first: int, rows: int, max_rows: int, begun: NDArray[np.int64] | int
+    block: Grey, first: int, rows: int, max_rows: int, begun: NDArray[np.int64] | int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Sum a block up between the borders that fall into it; return what is complete and what is begun.
 
@@ -79,9 +119,18 @@ def _cut(
     return sums[:-1], sums[-1]
 
 
-def _sum(block: NDArray[np.uint8]) -> NDArray[np.int64]:
+def _sum(block: Grey) -> NDArray[np.int64]:
     return np.asarray(block.sum(axis=0), np.int64)
 
 
-def _mean(sums: NDArray[np.number], size: int) -> NDArray[np.uint8]:
+def _mean_around(sums: NDArray[Any], weights: NDArray[Any], size: int) -> tuple[Grey, Mask | None]:
+    """Divide by what has values, halves rounded up: of an odd weight there are none."""
+    holes = weights < size - size // 2
+    weights = np.maximum(weights, 1)
+    grey = ((sums + weights // 2) // weights).astype(np.uint8)
+    grey[holes] = 0
+    return grey, holes if holes.any() else None
+
+
+def _mean(sums: NDArray[np.number], size: int) -> Grey:
     return ((sums + size // 2) // size).astype(np.uint8)
