@@ -1,11 +1,11 @@
-# docker build -t imgpipe .                                                          one machine
-# docker build -t imgpipe --build-arg REQUIREMENTS=requirements-scale.txt .          many; compose.yaml does it
-# docker run -p 127.0.0.1:5000:5000 -v imgpipe:/data imgpipe                         without nginx, to try it
+# docker build -t imgpipe .                                                    one machine
+# docker build -t imgpipe --build-arg LOCK=requirements-scale.lock .           many; compose.yaml does it
+# docker build -t imgpipe --build-arg LOCK=requirements-blip.lock .            BLIP inside (IMGPIPE_CAPTIONER=blip)
+# docker run -p 127.0.0.1:5000:5000 -v imgpipe:/data imgpipe                   without nginx, to try it
 FROM python:3.11-slim-bookworm AS build
-ARG REQUIREMENTS=requirements.txt
-COPY requirements.txt requirements-scale.txt /
-RUN python -m venv /venv \
-    && /venv/bin/pip install --no-cache-dir -r /requirements.txt -r "/$REQUIREMENTS"
+ARG LOCK=requirements.lock
+COPY requirements.lock requirements-scale.lock requirements-blip.lock /
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashes -r "/$LOCK"
 
 FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 1000 --home-dir /app imgpipe && install -d -o imgpipe /data

@@ -3,7 +3,7 @@
 # make bench  the figures of the README
 PYTHON ?= python3
 BIN = .venv/bin
-.PHONY: run test soak bench check
+.PHONY: run test soak bench check lock
 
 .venv/run: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -30,6 +30,13 @@ soak: .venv/test
 
 bench: .venv/bench
 	for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+# The tested versions with their hashes, for every platform; what the Dockerfile installs.
+lock: .venv/test
+	$(BIN)/pip freeze > .venv/tested.txt
+	for extra in "" -scale -blip; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
+		--python-version 3.11 --upgrade --constraint .venv/tested.txt --no-annotate requirements.txt $${extra:+requirements$$extra.txt} -o requirements$$extra.lock \
+		|| exit 1; done
 
 check: .venv/test
 	$(BIN)/ruff check .

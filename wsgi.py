@@ -3,7 +3,7 @@
 import os
 import sys
 
-from imgpipe import wsgi
+from imgpipe import startup, wsgi
 from imgpipe.wsgi import app
 
 if hasattr(wsgi, "celery"):
@@ -14,4 +14,6 @@ if __name__ == "__main__":
         if status := app.cli.main(["db", "upgrade"], standalone_mode=False):
             sys.exit(status)
     settings = app.extensions["imgpipe"].settings
+    print("imgpipe serves", startup.link(settings.host, settings.port))
+    print(*startup.describe(settings), sep="\n")
     app.run(settings.host, settings.port, threaded=True, debug=os.environ.get("FLASK_DEBUG") == "1")

@@ -10,7 +10,7 @@ import sys
 from types import FrameType
 from typing import Any
 
-from imgpipe import shutdown
+from imgpipe import shutdown, startup
 from imgpipe.config import from_environment
 from imgpipe.errors import ConfigError
 
@@ -39,6 +39,15 @@ def on_starting(server: Any) -> None:
         _refuse_taken(address)
     if subprocess.run([sys.executable, "-m", "imgpipe", "db", "upgrade"], check=False).returncode:
         sys.exit(1)
+
+
+def when_ready(server: Any) -> None:
+    """Tell what is served and where: with ``reuse_port`` the master itself has no address to show."""
+    for address in server.cfg.address:
+        where = startup.link(*address[:2]) if isinstance(address, tuple) else str(address)
+        server.log.info("imgpipe serves %s", where)
+    for line in startup.describe(settings):
+        server.log.info("  %s", line)
 
 
 def post_worker_init(worker: Any) -> None:

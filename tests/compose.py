@@ -42,11 +42,16 @@ def services(file: str, **environ: str) -> dict[str, Service]:
     return {
         name: Service(
             command=service.get("command", []),
-            environ=_environ(service.get("environment", {}), environ),
+            environ=_read(service, environ) | _environ(service.get("environment", {}), environ),
             health=_words(service.get("healthcheck", {}).get("test", ["CMD"])),
         )
         for name, service in content["services"].items()
     }
+
+
+def _read(service: Mapping[str, Any], outside: Mapping[str, str]) -> dict[str, str]:
+    """Return what a service reads of its own accord out of ``.env``, whose content ``outside`` is."""
+    return dict(outside) if service.get("env_file") == [{"path": ".env", "required": False}] else {}
 
 
 def _words(test: list[str]) -> list[str]:

@@ -15,7 +15,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("database",),
     ("extensions",),
     ("pictures", "depthlogs"),
-    ("datasets", "doctor", "webhooks", "health", "shutdown", "serving"),
+    ("datasets", "doctor", "webhooks", "health", "shutdown", "startup", "serving"),
     ("api", "cli"),
     ("imgpipe",),
     ("__main__", "wsgi"),

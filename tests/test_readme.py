@@ -14,15 +14,18 @@ from imgpipe.errors import ConfigError, ImgpipeError
 from tests.servers import ROOT
 
 README = ROOT / "README.md"
+EXAMPLE = ROOT / ".env.example"
 HIDDEN = {"static", "docs.page"}
+OLDER = "compat."
 
 
 def options(app: Flask) -> str:
     rows = [
-        f"| `{entry.metadata['variable']}` | {_default(entry.default)} | {entry.metadata['help']} |"
+        f"| `{entry.metadata['variable']}` | {_default(entry.default)} | {entry.metadata['expected']} "
+        f"| {entry.metadata['help']} |"
         for entry in fields(Settings)
     ]
-    return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows])
+    return "\n".join(["| variable | default | expected | meaning |", "|---|---|---|---|", *rows])
 
 
 def _default(value: Any) -> str:
@@ -32,10 +35,26 @@ def _default(value: Any) -> str:
     return f"`{text}`" if text and text != "()" else ""
 
 
+def example(app: Flask) -> str:
+    lines = ["# Copy to .env, which is read from the working directory at the start.", ""]
+    for entry in fields(Settings):
+        variable, default = entry.metadata["variable"], _default(entry.default).strip("`")
+        lines += [f"# {entry.metadata['help']} ({entry.metadata['expected']})", f"#{variable}={default}", ""]
+    return "\n".join(lines)
+
+
 def routes(app: Flask) -> str:
+    return _routes(app, lambda endpoint: not endpoint.startswith(OLDER))
+
+
+def older(app: Flask) -> str:
+    return _routes(app, lambda endpoint: endpoint.startswith(OLDER))
+
+
+def _routes(app: Flask, wanted: Callable[[str], bool]) -> str:
     rows = []
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
-        if rule.endpoint in HIDDEN:
+        if rule.endpoint in HIDDEN or not wanted(rule.endpoint):
             continue
         methods = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
         summary = (app.view_functions[rule.endpoint].__doc__ or "").strip().splitlines()[0]
@@ -52,7 +71,12 @@ def errors(app: Flask) -> str:
     return "\n".join(["| HTTP | code | sentence |", "|---|---|---|", *rows])
 
 
-TABLES: dict[str, Callable[[Flask], str]] = {"options": options, "routes": routes, "errors": errors}
+TABLES: dict[str, Callable[[Flask], str]] = {
+    "options": options,
+    "routes": routes,
+    "older": older,
+    "errors": errors,
+}
 
 
 def section(name: str) -> str:
@@ -64,6 +88,10 @@ def section(name: str) -> str:
 @pytest.mark.parametrize("name", TABLES)
 def test_the_readme_tells_what_the_code_has(app: Flask, name: str) -> None:
     assert section(name) == TABLES[name](app), "python -m tests.test_readme rewrites the tables"
+
+
+def test_the_example_of_an_env_file_has_every_option(app: Flask) -> None:
+    assert EXAMPLE.read_text() == example(app), "python -m tests.test_readme rewrites it"
 
 
 def test_the_readme_shows_only_pictures_that_are_there() -> None:
@@ -85,6 +113,7 @@ def rewrite(app: Flask) -> None:
         before, _, rest = text.partition(begin)
         text = f"{before}{begin}{make(app)}\n{end}{rest.partition(end)[2]}"
     README.write_text(text)
+    EXAMPLE.write_text(example(app))
 
 
 if __name__ == "__main__":
