@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from flask.testing import FlaskClient
 from hypothesis import settings
 from werkzeug.test import TestResponse
 
-from imgpipe import create_app
+from imgpipe import clock, create_app
 from imgpipe.config import load
 from imgpipe.database.engine import db
 from imgpipe.database.schema import upgrade
@@ -112,6 +113,28 @@ def provider() -> Iterator[Provider]:
     with serve() as running:
         running.drip_s = 0.05
         yield running
+
+
+class Clock:
+    """The time that the service believes in: it stands still until a test moves it, either way."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def service_clock() -> Iterator[Clock]:
+    """Return the clock that this process goes by for the length of a test."""
+    stopped = Clock()
+    clock.replace(stopped)
+    yield stopped
+    clock.replace(None)
 
 
 @pytest.fixture

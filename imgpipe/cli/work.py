@@ -10,9 +10,10 @@ from types import FrameType
 from typing import NoReturn
 
 import click
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from imgpipe import logs
+from imgpipe.database import outages
 from imgpipe.errors import ImgpipeError
 from imgpipe.extensions import parts
 from imgpipe.pictures import lifecycle
@@ -52,10 +53,10 @@ def faults_told() -> Iterator[None]:
         yield
     except ImgpipeError as error:
         raise click.ClickException(error.message) from error
-    except (OperationalError, InterfaceError) as error:
-        raise click.ClickException(
-            f"The database can't be used: {str(error.orig).splitlines()[0]}"
-        ) from error
+    except SQLAlchemyError as error:
+        if not outages.is_away(error):
+            raise
+        raise click.ClickException(f"The database can't be used: {outages.reason(error)}") from error
     except OSError as error:
         raise click.ClickException(str(error)) from error
 

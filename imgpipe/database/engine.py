@@ -60,6 +60,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     options: dict[str, Any] = {
         "pool_size": settings.web_threads + settings.workers + settings.caption_workers + 4,
         "max_overflow": 8,
+        "hide_parameters": True,  # values are the users' affair, not the log's
     }
     url = make_url(settings.database_url)
     if url.get_backend_name() == "sqlite":

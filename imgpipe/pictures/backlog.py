@@ -5,13 +5,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from flask import Flask
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from imgpipe import logs
+from imgpipe.database import outages
 from imgpipe.jobs.protocol import Claim
 from imgpipe.pictures import lifecycle
 
 Stage = Callable[[Claim], None]
+AWAY_PAUSE_S = 2.0  # before work that found the database away is due again
+LOOK_S = 0.5
 log = logging.getLogger(__name__)
 
 
@@ -46,25 +48,31 @@ class DatabaseBacklog:
     def run(self, claim: Claim) -> None:
         """Do the work; what goes wrong without a name counts as a crash of this picture's work."""
         with self._app.app_context(), logs.about(str(claim.image_id)):
-            if claim.crashes >= lifecycle.MAX_CRASHES:
-                log.error("given up after %d crashes", claim.crashes)
-                lifecycle.abandon(claim)
-                return
             try:
-                self._stages[claim.stage](claim)
-            except (OperationalError, InterfaceError) as error:
-                log.warning("the database went away, the work is given back: %s", type(error).__name__)
-                self._give_back(claim)
-            except Exception:
-                log.exception("stage %s failed unexpectedly", claim.stage)
-                lifecycle.stumble(claim)
+                self._run(claim)
+            except Exception as error:
+                if outages.is_away(error):
+                    log.warning("the database is away, the work is given back: %s", outages.reason(error))
+                    self._until_answered(lambda: lifecycle.postpone(claim, AWAY_PAUSE_S))
+                else:
+                    log.exception("stage %s failed unexpectedly", claim.stage)
+                    self._until_answered(lambda: lifecycle.stumble(claim))
 
-    def _give_back(self, claim: Claim) -> None:
-        """Release once the database is back; after a lease without it the row falls due by itself."""
+    def _run(self, claim: Claim) -> None:
+        if claim.crashes >= lifecycle.MAX_CRASHES:
+            log.error("given up after %d crashes", claim.crashes)
+            lifecycle.abandon(claim)
+        else:
+            self._stages[claim.stage](claim)
+
+    def _until_answered(self, act: Callable[[], object]) -> None:
+        """Act once the database is back; after a lease without it the row falls due by itself."""
         deadline = time.monotonic() + self._lease_s
         while time.monotonic() < deadline:
             try:
-                return lifecycle.release([claim])
-            except (OperationalError, InterfaceError):
-                time.sleep(0.5)
-        return None
+                act()
+                return
+            except Exception as error:
+                if not outages.is_away(error):
+                    raise
+                time.sleep(LOOK_S)

@@ -8,7 +8,7 @@
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -143,15 +143,17 @@ def finish(
     worked_ms: int,
     then: str | None,
     thumbnails: Sequence[Mapping[str, Any]] = (),
+    frees: Collection[str] = (),
     **values: Any,
 ) -> bool:
     """Record what a stage brought forth, and go on to the stage ``then``, or to success when it is None.
 
+    ``frees`` are the keys that no row names afterwards: once this returns True their files may be unlinked.
     Returns False, with nothing written, when the claim has passed to another or the picture is gone.
     """
     now = utc_now()
-    # What ends the work is durable: a caption may have been paid for.
-    with writing(durable=then is None) as session:
+    # Durable is what ends the work, for a caption may have been paid for, and what a file is unlinked after.
+    with writing(durable=then is None or bool(frees)) as session:
         held = _hold(session, claim)
         if held is None:
             return False
@@ -255,6 +257,8 @@ def _queued(stage: str) -> dict[str, Any]:
 def remove(image_id: UUID) -> list[str]:
     """Delete the rows of a picture and return the keys of its files. Raises: ``ImageNotFound``."""
     with writing(durable=True) as session:
+        # Locked first: a render that is just ending has then written its keys, or finds nothing left.
+        session.execute(select(Image.id).where(Image.id == image_id).with_for_update())
         keys = list(session.scalars(select(Thumbnail.key).where(Thumbnail.image_id == image_id)))
         statement = (
             delete(Image)
@@ -322,5 +326,7 @@ def _rows(result: "Result[Any]") -> int:
 
 def _count(session: Session, **changes: int) -> None:
     values = {name: TALLIES.c[name] + change for name, change in changes.items() if change}
+    if not values:
+        return
     shard = random.randrange(TALLY_SHARDS)  # a writer waits for another's commit in one of eight cases only
     session.execute(update(TALLIES).where(TALLIES.c.shard == shard).values(**values))

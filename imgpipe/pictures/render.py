@@ -46,6 +46,7 @@ def _render(claim: Claim, image: Image) -> None:
     work = pipeline.run(data)
     thumbnails = [_keep(image, derivative) for derivative in work.derivatives]
     original_key = _archive(image, data)
+    frees = [key for key in (image.original_key,) if key and key != original_key]
     facts: dict[str, Any] = dict(work.metadata)
     exif = facts.pop("exif")
     finished = lifecycle.finish(
@@ -53,6 +54,7 @@ def _render(claim: Claim, image: Image) -> None:
         worked_ms=round((time.perf_counter() - started) * 1000),
         then=lifecycle.CAPTION if parts.captioner else None,
         thumbnails=thumbnails,
+        frees=frees,
         facts=facts,
         exif=exif,
         original_key=original_key,
@@ -61,7 +63,7 @@ def _render(claim: Claim, image: Image) -> None:
     if finished:
         if parts.captioner:
             parts.jobs.wake(lifecycle.CAPTION, image.id)
-        _drop({image.original_key} - {original_key})
+        _drop(frees)
     elif not lifecycle.exists(claim.image_id):  # deleted meanwhile: our files would be orphans
         _drop({original_key, image.original_key, *(thumbnail["key"] for thumbnail in thumbnails)})
 

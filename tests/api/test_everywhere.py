@@ -46,10 +46,11 @@ def test_a_bug_answers_500_without_saying_more(app: Flask, client: FlaskClient) 
 
 @on_sqlite  # PostgreSQL really goes away in tests/faults
 def test_a_database_that_is_away_answers_503_and_when_to_come_back(app: Flask, client: FlaskClient) -> None:
+    file = app.extensions["imgpipe"].settings.data_dir / "imgpipe.db"
     with app.app_context():
-        db.session.execute(text("DROP TABLE thumbnails"))
-        db.session.execute(text("DROP TABLE images"))
-        db.session.commit()
+        db.engine.dispose()
+    file.rename(file.with_name("elsewhere.db"))
+    file.mkdir()
     response = post(client, jpeg())
     refused(response, 503, "unavailable")
     assert int(response.headers["Retry-After"]) > 0

@@ -1,5 +1,6 @@
 """Work is claimed by one, fenced by its attempt, found again after its holder's end, and counted once."""
 
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,44 +8,21 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
-from uuid6 import uuid7
+from sqlalchemy import insert, select, text
 
-from imgpipe.database.engine import db
+from imgpipe.database.engine import db, writing
 from imgpipe.database.models import Image, Thumbnail
 from imgpipe.jobs.protocol import Claim
 from imgpipe.pictures import lifecycle, stats
-from imgpipe.pictures.lifecycle import RENDER
-
-SHORT_S, LONG_S = 0.05, 60.0
+from imgpipe.pictures.lifecycle import CAPTION, RENDER
+from tests.conftest import Clock
+from tests.pictures.queueing import LONG_S, SHORT_S, claim, enter, row
 
 
 @pytest.fixture(autouse=True)
 def in_app(app: Flask) -> Iterator[None]:
     with app.app_context():
         yield
-
-
-def enter() -> UUID:
-    """Queue a picture as an upload does, but without a file, a pool or a wake."""
-    id = UUID(int=uuid7().int)
-    image = Image(id=id, original_name="a.jpg", original_key="a", format="jpg", sha256="0" * 64, size_bytes=1)
-    image.caption_status = "skipped"
-    lifecycle.enter(image)
-    return id
-
-
-def claim(lease_s: float = LONG_S) -> Claim:
-    held = lifecycle.claim(RENDER, lease_s)
-    assert held is not None
-    return held
-
-
-def row(id: UUID) -> Image:
-    db.session.remove()
-    image = db.session.get(Image, id)
-    assert image is not None
-    return image
 
 
 THUMBNAIL = {
@@ -80,22 +58,22 @@ def test_many_who_claim_at_once_never_get_the_same(app: Flask) -> None:
     assert (len(taken), set(taken)) == (40, ids)
 
 
-def test_what_is_claimed_is_not_due_until_the_lease_has_run_out() -> None:
+def test_what_is_claimed_is_not_due_until_the_lease_has_run_out(service_clock: Clock) -> None:
     id = enter()
     assert lifecycle.due() == [RENDER]
     claim(SHORT_S)
     assert lifecycle.due() == []
-    time.sleep(SHORT_S * 2)
+    service_clock.advance(2 * SHORT_S)
     assert lifecycle.due() == [RENDER]
     again = claim()
     assert (again.image_id, again.attempt, again.crashes) == (id, 2, 1)
 
 
-def test_a_renewed_lease_does_not_run_out() -> None:
+def test_a_renewed_lease_does_not_run_out(service_clock: Clock) -> None:
     enter()
     held = claim(SHORT_S)
     lifecycle.renew([held], LONG_S)
-    time.sleep(SHORT_S * 2)
+    service_clock.advance(2 * SHORT_S)
     assert lifecycle.claim(RENDER, LONG_S) is None
 
 
@@ -106,18 +84,18 @@ def test_what_is_given_back_is_due_at_once_and_no_crash() -> None:
     assert (again.attempt, again.crashes) == (2, 0)
 
 
-def test_what_is_postponed_is_due_later_and_no_crash() -> None:
+def test_what_is_postponed_is_due_later_and_no_crash(service_clock: Clock) -> None:
     enter()
     lifecycle.postpone(claim(), SHORT_S)
     assert lifecycle.claim(RENDER, LONG_S) is None
-    time.sleep(SHORT_S * 2)
+    service_clock.advance(2 * SHORT_S)
     assert claim().crashes == 0
 
 
-def test_the_result_of_a_holder_whose_claim_passed_on_is_thrown_away() -> None:
+def test_the_result_of_a_holder_whose_claim_passed_on_is_thrown_away(service_clock: Clock) -> None:
     id = enter()
     late = claim(SHORT_S)
-    time.sleep(SHORT_S * 2)
+    service_clock.advance(2 * SHORT_S)
     present = claim()
     assert not finish(late)
     assert not lifecycle.fail(late, "corrupt_image", "too late")
@@ -127,10 +105,10 @@ def test_the_result_of_a_holder_whose_claim_passed_on_is_thrown_away() -> None:
     assert row(id).status == "success"
 
 
-def test_a_late_holder_can_neither_renew_nor_give_back_what_passed_on() -> None:
+def test_a_late_holder_can_neither_renew_nor_give_back_what_passed_on(service_clock: Clock) -> None:
     id = enter()
     late = claim(SHORT_S)
-    time.sleep(SHORT_S * 2)
+    service_clock.advance(2 * SHORT_S)
     claim()
     due_at = row(id).due_at
     lifecycle.renew([late], 1000)
@@ -184,3 +162,60 @@ def test_crashes_are_forgotten_once_a_stage_succeeds() -> None:
         claim(0)
     finish(claim())
     assert row(id).crashes == 0
+
+
+def test_a_caption_that_took_no_time_is_written_all_the_same() -> None:
+    id = enter()
+    finish(claim())
+    with writing(durable=True) as session:
+        assert lifecycle.recaption(session, Image.id == id) == 1
+    assert lifecycle.finish(claim(lane=CAPTION), worked_ms=0, then=None, caption_status="skipped")
+    assert (row(id).stage, stats.totals().worked_ms) == (None, 5)
+
+
+def test_the_caption_of_a_successful_picture_that_crashed_too_often_is_given_up() -> None:
+    id = enter()
+    finish(claim())
+    with writing(durable=True) as session:
+        lifecycle.recaption(session, Image.id == id)
+    lifecycle.abandon(claim(lane=CAPTION))
+    image = row(id)
+    assert (image.status, image.stage, image.caption_status) == ("success", None, "failed")
+
+
+def test_a_delete_that_waits_for_a_finishing_render_learns_of_its_files(app: Flask) -> None:
+    id = enter()
+    held = claim()
+    begun, removed = threading.Event(), []
+
+    def remove() -> None:
+        with app.app_context():
+            begun.set()
+            removed.append(lifecycle.remove(id))
+
+    deleting = threading.Thread(target=remove)
+    with db.engine.connect() as other:
+        if db.engine.dialect.name == "postgresql":
+            other.execute(select(Image.id).where(Image.id == id).with_for_update())
+            deleting.start()
+            begun.wait()
+            wait_for_a_waiting_lock()
+        other.execute(insert(Thumbnail).values(image_id=id, **THUMBNAIL))
+        other.commit()
+    if not deleting.ident:
+        deleting.start()
+    deleting.join()
+    assert removed == [["k", "a"]]
+    assert not finish(held)
+
+
+def wait_for_a_waiting_lock() -> None:
+    """Return as soon as somebody waits for what another connection holds."""
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    deadline = time.monotonic() + 20
+    while True:
+        with db.engine.connect() as connection:
+            if connection.scalar(waiting):
+                return
+        assert time.monotonic() < deadline
+        time.sleep(0.005)

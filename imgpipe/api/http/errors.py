@@ -5,10 +5,11 @@ import logging
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from imgpipe.api.http.requests import request_id
+from imgpipe.database import outages
 from imgpipe.errors import (
     ImgpipeError,
     InvalidParameter,
@@ -46,8 +47,7 @@ def init_app(app: Flask) -> None:
     """Answer for everything that a view or the framework can raise."""
     app.register_error_handler(ImgpipeError, answer)
     app.register_error_handler(HTTPException, _answer_http)
-    for away in (OperationalError, InterfaceError, TimeoutError):
-        app.register_error_handler(away, _answer_away)
+    app.register_error_handler(SQLAlchemyError, _answer_database)
     app.register_error_handler(OSError, _answer_os)
     app.register_error_handler(Exception, _answer_unexpected)
 
@@ -86,9 +86,10 @@ def _answer_http(error: HTTPException) -> Any:
     return response
 
 
-def _answer_away(error: SQLAlchemyError) -> Response:
-    # The driver's own sentence: SQLAlchemy's would carry the statement and its values.
-    log.warning("the database is away: %s", getattr(error, "orig", None) or type(error).__name__)
+def _answer_database(error: SQLAlchemyError) -> Response:
+    if not outages.is_away(error):
+        return _answer_unexpected(error)
+    log.warning("the database is away: %s", outages.reason(error))
     return answer(Unavailable(retry_after_s=RETRY_AFTER_S))
 
 

@@ -1,0 +1,78 @@
+"""What goes wrong while work is done: an outage waits, a bug of ours counts as a crash and ends."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text, update
+
+from imgpipe.clock import utc_now
+from imgpipe.database.engine import db, writing
+from imgpipe.database.models import Image
+from imgpipe.jobs.protocol import Claim
+from imgpipe.pictures import lifecycle
+from imgpipe.pictures.backlog import DatabaseBacklog, Stage
+from imgpipe.pictures.lifecycle import RENDER
+from tests.pictures.queueing import enter, row
+
+LEASE_S = 60.0
+
+
+@pytest.fixture(autouse=True)
+def in_app(app: Flask) -> Iterator[None]:
+    with app.app_context():
+        yield
+
+
+def work_off(app: Flask, stage: Stage, times: int) -> list[Claim]:
+    """Do what is in the lane as often as told, as if its time had come; return the claims."""
+    backlog = DatabaseBacklog(app, {RENDER: stage}, LEASE_S)
+    claims = []
+    for _ in range(times):
+        with writing(durable=False) as session:
+            session.execute(update(Image).where(Image.stage.is_not(None)).values(due_at=utc_now()))
+        if claim := backlog.claim(RENDER):
+            claims.append(claim)
+            backlog.run(claim)
+    return claims
+
+
+def ask_wrongly(_claim: Claim) -> None:
+    db.session.execute(text("UPDATE tallies SET WHERE shard = 1"))
+
+
+def find_it_read_only(_claim: Claim) -> None:
+    if db.engine.dialect.name == "postgresql":
+        db.session.execute(text("SET TRANSACTION READ ONLY"))
+        db.session.execute(text("UPDATE tallies SET total = 1"))
+    with db.engine.connect() as connection:
+        connection.execute(text("PRAGMA query_only = 1"))
+        try:
+            connection.execute(text("UPDATE tallies SET total = 1"))
+        finally:
+            connection.execute(text("PRAGMA query_only = 0"))
+
+
+def be_puzzled(_claim: Claim) -> None:
+    raise RuntimeError("unforeseen")
+
+
+@pytest.mark.parametrize("stage", [ask_wrongly, be_puzzled])
+def test_a_bug_of_ours_ends_the_picture_as_crashed_at_its_fourth_claim(
+    app: Flask, stage: Callable[[Claim], None]
+) -> None:
+    id = enter()
+    claims = work_off(app, stage, 10)
+    assert [claim.crashes for claim in claims] == [0, 1, 2, 3]
+    assert (row(id).status, row(id).error_code) == ("failed", "crashed")
+
+
+def test_a_database_that_is_away_counts_no_crash_and_makes_the_work_wait(app: Flask) -> None:
+    id = enter()
+    claims = work_off(app, find_it_read_only, 10)
+    assert [claim.crashes for claim in claims] == [0] * 10
+    image: Any = row(id)
+    assert (image.status, image.running) == ("processing", False)
+    assert image.due_at > utc_now()
+    assert lifecycle.due() == []
