@@ -26,7 +26,7 @@ from imgpipe.database.engine import db, writing
 from imgpipe.database.models import Image, Tally, position_of
 from imgpipe.database.paging import _OLDER, _Place
 from imgpipe.database.schema import upgrade
-from imgpipe.pictures import lifecycle
+from imgpipe.pictures import queue
 
 FEW, MANY = 1_000, int(sys.argv[1]) if sys.argv[1:] else 1_000_000
 LIMIT, ROUNDS, BLOCK = 50, 40, 20_000
@@ -96,7 +96,7 @@ def _look_ms(app: Flask) -> float:
         figures = []
         for _ in range(ROUNDS):
             began = time.perf_counter()
-            lifecycle.due()
+            queue.due()
             figures.append((time.perf_counter() - began) * 1000)
     return median(figures)
 

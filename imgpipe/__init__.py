@@ -12,7 +12,7 @@ from imgpipe.extensions import Parts
 from imgpipe.jobs.inline import InlineJobs
 from imgpipe.jobs.protocol import Backlog, Jobs
 from imgpipe.jobs.threads import ThreadJobs
-from imgpipe.pictures import lifecycle
+from imgpipe.pictures import queue
 from imgpipe.pictures.backlog import DatabaseBacklog
 from imgpipe.pictures.caption import caption
 from imgpipe.pictures.render import render
@@ -32,7 +32,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     logs.set_up(settings.data_dir, settings.log_format, settings.log_level)
     _connect(app, settings)
-    stages = {lifecycle.RENDER: render, lifecycle.CAPTION: caption, lifecycle.RECAPTION: caption}
+    stages = {queue.RENDER: render, queue.CAPTION: caption, queue.RECAPTION: caption}
     backlog = DatabaseBacklog(app, stages, settings.lease_s)
     app.extensions["imgpipe"] = Parts(
         settings=settings,
@@ -70,9 +70,9 @@ def _build_jobs(app: Flask, settings: Settings, backlog: Backlog) -> Jobs:
         from imgpipe.jobs.celery import CeleryJobs
 
         return CeleryJobs(
-            backlog, lifecycle.LANES, settings.broker_url, settings.lease_s, partial(_forget_connections, app)
+            backlog, queue.LANES, settings.broker_url, settings.lease_s, partial(_forget_connections, app)
         )
-    workers = {lifecycle.RENDER: settings.workers, lifecycle.CAPTION: settings.caption_workers}
+    workers = {queue.RENDER: settings.workers, queue.CAPTION: settings.caption_workers}
     return ThreadJobs(backlog, workers, settings.lease_s)
 
 

@@ -21,7 +21,7 @@ from imgpipe.config import load
 from imgpipe.database.engine import db, writing
 from imgpipe.database.models import Image, new_id, position_of
 from imgpipe.database.schema import check, downgrade, upgrade
-from imgpipe.pictures import lifecycle, search
+from imgpipe.pictures import queue, search
 from tests.corpus import CORPUS
 from tests.factories import post
 from tests.postgres import Postgres
@@ -70,7 +70,7 @@ def queue_up(app: Flask, count: int) -> list[UUID]:
     now = utc_now()
     common = {
         "original_name": "a.jpg", "format": "jpg", "sha256": "", "size_bytes": 1, "status": "processing",
-        "caption_status": "skipped", "changed_at": now, "due_at": now, "stage": lifecycle.RENDER,
+        "caption_status": "skipped", "changed_at": now, "due_at": now, "stage": queue.RENDER,
     }  # fmt: skip
     ids = [new_id() for _ in range(2 * count)]
     by_position = {position_of(id): id for id in ids}  # within one millisecond some are the same
@@ -85,7 +85,7 @@ def claim_all(folder: Path, url: str) -> list[UUID]:
     """Claim until nothing is due, and return the ids: what one process among several does."""
     found = []
     with app_over(folder, url) as app, app.app_context():
-        while claim := lifecycle.claim(lifecycle.RENDER, 600):
+        while claim := queue.claim(queue.RENDER, 600):
             assert claim.attempt == 1
             found.append(claim.image_id)
     return found

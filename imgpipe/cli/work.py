@@ -16,7 +16,7 @@ from imgpipe import logs
 from imgpipe.database import outages
 from imgpipe.errors import ImgpipeError
 from imgpipe.extensions import parts
-from imgpipe.pictures import lifecycle
+from imgpipe.pictures import queue
 
 LOOK_S = 0.1
 INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
@@ -64,17 +64,17 @@ def faults_told() -> Iterator[None]:
 def drain() -> None:
     """Let this process work until the queue is empty, with a progress bar."""
     with interruptible(), faults_told():
-        left = lifecycle.queued()
+        left = queue.queued()
         if not left:
             click.echo("Nothing is queued.")
             return
         parts.jobs.start()
         with click.progressbar(length=left, label="processing", show_pos=True) as bar:
             while left:
-                for lane in lifecycle.LANES:
+                for lane in queue.LANES:
                     parts.jobs.wake(lane)
                 time.sleep(LOOK_S)
-                before, left = left, lifecycle.queued()
+                before, left = left, queue.queued()
                 bar.update(max(0, before - left))
 
 

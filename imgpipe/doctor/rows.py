@@ -12,7 +12,7 @@ from imgpipe.database.engine import writing
 from imgpipe.database.models import Image
 from imgpipe.database.walk import walk
 from imgpipe.extensions import parts
-from imgpipe.pictures.lifecycle import CAPTION, RENDER
+from imgpipe.pictures.queue import CAPTION, RENDER
 
 OVERDUE_S = 600.0
 OVERDUE_LEASES = 10

@@ -9,7 +9,7 @@ from flask import Flask
 from imgpipe import logs
 from imgpipe.database import outages
 from imgpipe.jobs.protocol import Claim
-from imgpipe.pictures import lifecycle
+from imgpipe.pictures import lifecycle, queue
 
 Stage = Callable[[Claim], None]
 AWAY_PAUSE_S = 2.0  # before work that found the database away is due again
@@ -28,22 +28,22 @@ class DatabaseBacklog:
     def due(self) -> Sequence[str]:
         """Name the lanes in which some work is due now."""
         with self._app.app_context():
-            return lifecycle.due()
+            return queue.due()
 
     def claim(self, lane: str) -> Claim | None:
         """Take the work that has been due the longest, or None."""
         with self._app.app_context():
-            return lifecycle.claim(lane, self._lease_s)
+            return queue.claim(lane, self._lease_s)
 
     def renew(self, claims: Sequence[Claim]) -> None:
         """Push the ends of the leases ahead."""
         with self._app.app_context():
-            lifecycle.renew(claims, self._lease_s)
+            queue.renew(claims, self._lease_s)
 
     def release(self, claims: Sequence[Claim]) -> None:
         """Give work back, due at once."""
         with self._app.app_context():
-            lifecycle.release(claims)
+            queue.release(claims)
 
     def run(self, claim: Claim) -> None:
         """Do the work; what goes wrong without a name counts as a crash of this picture's work."""
@@ -53,10 +53,10 @@ class DatabaseBacklog:
             except Exception as error:
                 if outages.is_away(error):
                     log.warning("the database is away, the work is given back: %s", outages.reason(error))
-                    self._until_answered(lambda: lifecycle.postpone(claim, AWAY_PAUSE_S))
+                    self._until_answered(lambda: queue.postpone(claim, AWAY_PAUSE_S))
                 else:
                     log.exception("stage %s failed unexpectedly", claim.stage)
-                    self._until_answered(lambda: lifecycle.stumble(claim))
+                    self._until_answered(lambda: queue.leave_as_crashed(claim))
 
     def _run(self, claim: Claim) -> None:
         if claim.crashes >= lifecycle.MAX_CRASHES:

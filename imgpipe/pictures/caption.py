@@ -23,7 +23,7 @@ from imgpipe.database.models import Image, Pause, Thumbnail
 from imgpipe.extensions import parts
 from imgpipe.imaging.encoding import jpeg_on_white
 from imgpipe.jobs.protocol import Claim
-from imgpipe.pictures import lifecycle
+from imgpipe.pictures import lifecycle, queue
 from imgpipe.storage.protocol import MissingObject
 from imgpipe.text import clean_json, clean_text
 
@@ -48,7 +48,7 @@ def caption(claim: Claim) -> None:
         reason = CaptionError("paused", f"Captioning is paused: {pause.message}")
         _give_up(claim, reason, 0)
     elif _twin_is_running(image, captioner):
-        lifecycle.postpone(claim, TWIN_S)
+        queue.postpone(claim, TWIN_S)
     else:
         _ask(claim, image, captioner)
 
@@ -64,9 +64,9 @@ def _ask(claim: Claim, image: Image, captioner: Captioner) -> None:
         return _give_up(claim, CaptionError("bad_image", "The medium thumbnail is missing."), 0)
     except OSError as error:
         log.warning("storage is away, the caption waits: %s", error.strerror)
-        return lifecycle.postpone(claim, AWAY_PAUSE_S)
+        return queue.postpone(claim, AWAY_PAUSE_S)
     calls = image.caption_calls + 1
-    if not lifecycle.note(claim, caption_calls=calls, caption_began_at=began_at):
+    if not queue.note(claim, caption_calls=calls, caption_began_at=began_at):
         return None
     started = time.perf_counter()
     outcome = _call(captioner, jpeg)
@@ -89,7 +89,7 @@ def _judge(
         return _give_up(claim, error, worked_ms)
     # A finished picture's time stands in the tallies already; only its last call is added to both.
     worked = {"worked_ms": image.worked_ms + worked_ms} if image.status == "processing" else {}
-    return lifecycle.postpone(claim, wait_s, to=lifecycle.RECAPTION, **worked)
+    return queue.postpone(claim, wait_s, to=queue.RECAPTION, **worked)
 
 
 def _elapsed_s(began_at: datetime) -> float:
@@ -150,7 +150,7 @@ def _known(image: Image, captioner: Captioner) -> Mapping[str, Any] | None:
 
 def _twin_is_running(image: Image, captioner: Captioner) -> bool:
     """Tell whether an older picture of the same bytes is being captioned, so that its caption will do."""
-    calling = Image.running & Image.stage.in_((lifecycle.CAPTION, lifecycle.RECAPTION))
+    calling = Image.running & Image.stage.in_((queue.CAPTION, queue.RECAPTION))
     statement = select(Image.id).where(_same_bytes(image), calling, Image.id < image.id)
     twin = db.session.execute(statement.limit(1)).first()
     db.session.remove()

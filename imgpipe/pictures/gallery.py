@@ -15,7 +15,7 @@ from imgpipe.database.models import Image, Thumbnail, position_of
 from imgpipe.database.paging import Page
 from imgpipe.errors import ImageNotFound, OriginalDiscarded, ThumbnailNotReady
 from imgpipe.extensions import parts
-from imgpipe.pictures import caption, lifecycle, search
+from imgpipe.pictures import caption, lifecycle, queue, search
 from imgpipe.storage.protocol import MissingObject
 
 POLL_S = 0.05
@@ -61,7 +61,7 @@ def page(
 def retry(image_id: UUID) -> Image:
     """Queue again what failed. Raises: ``ImageNotFound``, ``Conflict``."""
     stage = lifecycle.retry(image_id)
-    if stage == lifecycle.CAPTION:
+    if stage == queue.CAPTION:
         caption.resume()
     parts.jobs.wake(stage, image_id)
     return find(image_id)

@@ -10,7 +10,7 @@ from imgpipe.database.models import Image, new_id
 from imgpipe.errors import NoFile, TooLarge, Unavailable
 from imgpipe.extensions import parts
 from imgpipe.imaging.probe import probe
-from imgpipe.pictures import lifecycle
+from imgpipe.pictures import lifecycle, queue
 from imgpipe.text import display_name
 
 RETRY_AFTER_S = 1
@@ -41,7 +41,7 @@ def accept(data: bytes, name: str | None) -> Image:
             caption_status="pending" if parts.captioner else "skipped",
         )
         if _store(image, data):
-            parts.jobs.wake(lifecycle.RENDER, image_id)
+            parts.jobs.wake(queue.RENDER, image_id)
             return image
     raise Unavailable(retry_after_s=RETRY_AFTER_S)
 

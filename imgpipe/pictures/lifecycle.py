@@ -1,30 +1,22 @@
 """Move pictures through their states, each move one conditional UPDATE and one transaction.
 
-    (insert) -> render -> caption -> [recaption ...] -> success
-                  |                                       |
-                  +-> failed -> (retry) render            +-> (retry) caption
-
-``stage`` says what is to be done, ``due_at`` when; ``attempt`` fences off a holder whose lease ran out.
+(insert) -> render -> caption -> [recaption ...] -> success
+              |                                       |
+              +-> failed -> (retry) render            +-> (retry) caption
 """
 
 import random
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    Result,
     Row,
     Table,
-    and_,
-    bindparam,
-    case,
     delete,
     func,
     insert,
-    or_,
     select,
     update,
 )
@@ -36,15 +28,11 @@ from imgpipe.database.models import Image, Tally, Thumbnail, position_of
 from imgpipe.errors import Conflict, ImageNotFound
 from imgpipe.jobs.protocol import Claim
 from imgpipe.pictures import search
+from imgpipe.pictures.queue import CAPTION, IMAGES, RENDER, held, rows
 
-# The moves go by the tables, past the ORM: its bookkeeping would cost more than the statements do.
-IMAGES, THUMBNAILS, TALLIES = (cast(Table, entity.__table__) for entity in (Image, Thumbnail, Tally))
-RENDER, CAPTION, RECAPTION = "render", "caption", "recaption"
-# What each pool of workers looks through, in this order.
-LANES = {RENDER: (RENDER,), CAPTION: (RECAPTION, CAPTION)}
+THUMBNAILS, TALLIES = (cast(Table, entity.__table__) for entity in (Thumbnail, Tally))
 TALLY_SHARDS = 8
 MAX_CRASHES = 3
-CRASH_PAUSE_S = 1.0
 
 
 def enter(image: Image) -> None:
@@ -57,84 +45,6 @@ def enter(image: Image) -> None:
         session.flush()
         search.enter(session, image.position, image.original_name)
         _count(session, total=1)
-
-
-def due() -> Sequence[str]:
-    """Name the lanes in which some work is due now; the cost does not grow with the backlog."""
-    found = db.session.execute(_DUE, {"now": utc_now()}).one()
-    db.session.rollback()
-    return [lane for lane in LANES if getattr(found, lane)]
-
-
-def _is_due(stage: str) -> ColumnElement[bool]:
-    now = bindparam("now", type_=IMAGES.c.due_at.type)
-    return select(IMAGES.c.id).where(IMAGES.c.stage == stage, IMAGES.c.due_at <= now).exists()
-
-
-_DUE = select(*(or_(*map(_is_due, stages)).label(lane) for lane, stages in LANES.items()))
-
-
-def claim(lane: str, lease_s: float) -> Claim | None:
-    """Take the work of a lane that has been due the longest, or None."""
-    claims = (_claim(stage, lease_s) for stage in LANES[lane])
-    return next(filter(None, claims), None)
-
-
-def _claim(stage: str, lease_s: float) -> Claim | None:
-    """Claim in one statement on both databases.
-
-    A row that is still marked as running had a holder who neither finished nor gave it back: that
-    counts as a crash.
-    """
-    now = utc_now()
-    longest_due = (
-        select(IMAGES.c.id)
-        .where(IMAGES.c.stage == stage, IMAGES.c.due_at <= now)
-        .order_by(IMAGES.c.due_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)  # SQLite drops this clause, its writers queue up anyway
-        .scalar_subquery()
-    )
-    statement = (
-        update(IMAGES)
-        .where(IMAGES.c.id == longest_due)
-        .values(
-            attempt=IMAGES.c.attempt + 1,
-            due_at=now + timedelta(seconds=lease_s),
-            crashes=IMAGES.c.crashes + case((IMAGES.c.running, 1), else_=0),
-            running=True,
-        )
-        .returning(IMAGES.c.id, IMAGES.c.attempt, IMAGES.c.crashes)
-    )
-    with writing(durable=False) as session:
-        row = session.execute(statement).one_or_none()
-    return Claim(row.id, stage, row.attempt, row.crashes) if row else None
-
-
-def renew(claims: Sequence[Claim], lease_s: float) -> None:
-    """Push the ends of the leases ahead, of those claims that still hold."""
-    _touch(claims, IMAGES.c.running, due_at=utc_now() + timedelta(seconds=lease_s))
-
-
-def release(claims: Sequence[Claim]) -> None:
-    """Give work back untouched and due at once; this is no crash."""
-    _touch(claims, due_at=utc_now(), running=False)
-
-
-def postpone(claim: Claim, delay_s: float, to: str | None = None, **values: Any) -> None:
-    """Give work back, due in ``delay_s`` seconds in the stage ``to``, with ``values`` noted on the row."""
-    due_at = utc_now() + timedelta(seconds=delay_s)
-    _touch([claim], due_at=due_at, running=False, stage=to or claim.stage, **values)
-
-
-def note(claim: Claim, **values: Any) -> bool:
-    """Write ``values`` on the row ahead of a step that must not be taken twice; False when not held."""
-    return _touch([claim], **values) == 1
-
-
-def stumble(claim: Claim) -> None:
-    """Leave the row as a crash would, but due soon, so that the third time ends it."""
-    _touch([claim], due_at=utc_now() + timedelta(seconds=CRASH_PAUSE_S))
 
 
 def finish(
@@ -154,19 +64,19 @@ def finish(
     now = utc_now()
     # Durable is what ends the work, for a caption may have been paid for, and what a file is unlinked after.
     with writing(durable=then is None or bool(frees)) as session:
-        held = _hold(session, claim)
-        if held is None:
+        row = _hold(session, claim)
+        if row is None:
             return False
         if thumbnails:
             session.execute(delete(THUMBNAILS).where(THUMBNAILS.c.image_id == claim.image_id))
-            session.execute(insert(THUMBNAILS), [dict(row, image_id=claim.image_id) for row in thumbnails])
+            session.execute(insert(THUMBNAILS), [dict(each, image_id=claim.image_id) for each in thumbnails])
         if values.get("caption"):
-            search.enter(session, held.position, held.original_name, values["caption"])
-        total_ms = held.worked_ms + worked_ms
-        if then is None and held.status == "processing":
+            search.enter(session, row.position, row.original_name, values["caption"])
+        total_ms = row.worked_ms + worked_ms
+        if then is None and row.status == "processing":
             values |= {"status": "success", "processed_at": now}
             _count(session, success=1, worked_ms=total_ms)
-        elif held.status == "success":  # only its caption was made anew
+        elif row.status == "success":  # only its caption was made anew
             _count(session, worked_ms=worked_ms)
         due_at = now if then else None
         _settle(session, claim, stage=then, due_at=due_at, worked_ms=total_ms, **values)
@@ -236,7 +146,7 @@ def retry(image_id: UUID) -> str:
 def recaption(session: Session, condition: ColumnElement[bool]) -> int:
     """Queue the caption of finished pictures anew, whose status stays; returns how many."""
     statement = update(Image).where(Image.status == "success", Image.stage.is_(None), condition)
-    return _rows(session.execute(statement.values(**_queued(CAPTION))))
+    return rows(session.execute(statement.values(**_queued(CAPTION))))
 
 
 def _queued(stage: str) -> dict[str, Any]:
@@ -280,13 +190,6 @@ def remove(image_id: UUID) -> list[str]:
     return keys + [row.original_key] * bool(row.original_key)
 
 
-def queued() -> int:
-    """Count the pictures that some work is still to be done on."""
-    count = db.session.scalar(select(func.count()).where(Image.stage.is_not(None)))
-    db.session.rollback()
-    return count or 0
-
-
 def exists(image_id: UUID) -> bool:
     """Tell whether the picture is still there."""
     found = db.session.scalar(select(func.count()).where(Image.id == image_id))
@@ -294,34 +197,16 @@ def exists(image_id: UUID) -> bool:
     return bool(found)
 
 
-def _held(claim: Claim) -> ColumnElement[bool]:
-    return and_(
-        IMAGES.c.id == claim.image_id, IMAGES.c.attempt == claim.attempt, IMAGES.c.stage == claim.stage
-    )
-
-
-def _touch(claims: Sequence[Claim], *conditions: ColumnElement[bool], **values: Any) -> int:
-    if not claims:
-        return 0
-    statement = update(IMAGES).where(or_(*map(_held, claims)), *conditions)
-    with writing(durable=False) as session:
-        return _rows(session.execute(statement.values(**values)))
-
-
 def _hold(session: Session, claim: Claim) -> "Row[*tuple[Any, ...]] | None":
     """Lock the row of a claim that still holds; None when it does not."""
     columns = (IMAGES.c.status, IMAGES.c.worked_ms, IMAGES.c.position, IMAGES.c.original_name)
-    return session.execute(select(*columns).where(_held(claim)).with_for_update()).one_or_none()
+    return session.execute(select(*columns).where(held(claim)).with_for_update()).one_or_none()
 
 
 def _settle(session: Session, claim: Claim, **values: Any) -> None:
     """End a claim that was seen to hold in the same transaction."""
     statement = update(IMAGES).where(IMAGES.c.id == claim.image_id)
     session.execute(statement.values(running=False, crashes=0, changed_at=utc_now(), **values))
-
-
-def _rows(result: "Result[Any]") -> int:
-    return int(getattr(result, "rowcount", 0))
 
 
 def _count(session: Session, **changes: int) -> None:

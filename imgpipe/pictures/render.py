@@ -15,7 +15,7 @@ from imgpipe.extensions import parts
 from imgpipe.imaging import pipeline
 from imgpipe.imaging.work import Derivative
 from imgpipe.jobs.protocol import Claim
-from imgpipe.pictures import gallery, lifecycle
+from imgpipe.pictures import gallery, lifecycle, queue
 from imgpipe.storage.protocol import MissingObject
 
 AWAY_PAUSE_S = 2.0
@@ -36,7 +36,7 @@ def render(claim: Claim) -> None:
         lifecycle.fail(claim, error.code, error.message)
     except OSError as error:
         log.warning("storage is away, the picture waits: %s", error.strerror)
-        lifecycle.postpone(claim, AWAY_PAUSE_S)
+        queue.postpone(claim, AWAY_PAUSE_S)
 
 
 def _render(claim: Claim, image: Image) -> None:
@@ -52,7 +52,7 @@ def _render(claim: Claim, image: Image) -> None:
     finished = lifecycle.finish(
         claim,
         worked_ms=round((time.perf_counter() - started) * 1000),
-        then=lifecycle.CAPTION if parts.captioner else None,
+        then=queue.CAPTION if parts.captioner else None,
         thumbnails=thumbnails,
         frees=frees,
         facts=facts,
@@ -62,7 +62,7 @@ def _render(claim: Claim, image: Image) -> None:
     )
     if finished:
         if parts.captioner:
-            parts.jobs.wake(lifecycle.CAPTION, image.id)
+            parts.jobs.wake(queue.CAPTION, image.id)
         _drop(frees)
     elif not lifecycle.exists(claim.image_id):  # deleted meanwhile: our files would be orphans
         _drop({original_key, image.original_key, *(thumbnail["key"] for thumbnail in thumbnails)})

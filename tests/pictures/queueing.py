@@ -6,8 +6,8 @@ from uuid import UUID
 from imgpipe.database.engine import db
 from imgpipe.database.models import Image, new_id
 from imgpipe.jobs.protocol import Claim
-from imgpipe.pictures import lifecycle
-from imgpipe.pictures.lifecycle import RENDER
+from imgpipe.pictures import lifecycle, queue
+from imgpipe.pictures.queue import RENDER
 
 SHORT_S, LONG_S = 0.05, 60.0
 
@@ -28,7 +28,7 @@ def enter(**values: Any) -> UUID:
 
 def claim(lease_s: float = LONG_S, lane: str = RENDER) -> Claim:
     """Take what has been due the longest in a lane."""
-    held = lifecycle.claim(lane, lease_s)
+    held = queue.claim(lane, lease_s)
     assert held is not None
     return held
 

@@ -11,9 +11,9 @@ from imgpipe.clock import utc_now
 from imgpipe.database.engine import db, writing
 from imgpipe.database.models import Image
 from imgpipe.jobs.protocol import Claim
-from imgpipe.pictures import lifecycle
+from imgpipe.pictures import queue
 from imgpipe.pictures.backlog import DatabaseBacklog, Stage
-from imgpipe.pictures.lifecycle import RENDER
+from imgpipe.pictures.queue import RENDER
 from tests.pictures.queueing import enter, row
 
 LEASE_S = 60.0
@@ -75,4 +75,4 @@ def test_a_database_that_is_away_counts_no_crash_and_makes_the_work_wait(app: Fl
     image: Any = row(id)
     assert (image.status, image.running) == ("processing", False)
     assert image.due_at > utc_now()
-    assert lifecycle.due() == []
+    assert queue.due() == []

@@ -15,7 +15,7 @@ from imgpipe.clock import utc_now
 from imgpipe.database.engine import db, writing
 from imgpipe.database.models import Image, Pause
 from imgpipe.extensions import parts
-from imgpipe.pictures import caption, lifecycle, stats
+from imgpipe.pictures import caption, queue, stats
 from tests.captions.provider import SENTENCE, Provider
 from tests.factories import AppFactory, jpeg, shown, transparent_png, upload
 
@@ -48,7 +48,7 @@ def work_on(app: Flask, times: int = 5) -> None:
     for _ in range(times):
         change(app, due_at=utc_now())
         with app.app_context():
-            parts.jobs.wake(lifecycle.CAPTION)
+            parts.jobs.wake(queue.CAPTION)
 
 
 def row(app: Flask) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def test_retry_after_holds_no_thread_but_makes_the_row_due_later(
     began = utc_now()
     upload(client)
     told = row(app)
-    assert told["stage"] == lifecycle.RECAPTION
+    assert told["stage"] == queue.RECAPTION
     assert not told["running"]
     assert timedelta(seconds=1) <= told["due_at"] - began
 
@@ -158,7 +158,7 @@ def test_a_worker_that_lost_its_claim_makes_no_call(
     calls = len(provider.posts)
     change(app, due_at=utc_now())
     with app.app_context():
-        claim = lifecycle.claim(lifecycle.CAPTION, 30)
+        claim = queue.claim(queue.CAPTION, 30)
         assert claim is not None
         change(app, attempt=claim.attempt + 1)
         caption.caption(claim)

@@ -13,8 +13,8 @@ from sqlalchemy import insert, select, text
 from imgpipe.database.engine import db, writing
 from imgpipe.database.models import Image, Thumbnail
 from imgpipe.jobs.protocol import Claim
-from imgpipe.pictures import lifecycle, stats
-from imgpipe.pictures.lifecycle import CAPTION, RENDER
+from imgpipe.pictures import lifecycle, queue, stats
+from imgpipe.pictures.queue import CAPTION, RENDER
 from tests.conftest import Clock
 from tests.pictures.queueing import LONG_S, SHORT_S, claim, enter, row
 
@@ -43,7 +43,7 @@ def finish(held: Claim) -> bool:
 def test_a_picture_is_claimed_once_and_the_longest_waiting_first() -> None:
     ids = [enter(), enter()]
     assert [claim().image_id, claim().image_id] == ids
-    assert lifecycle.claim(RENDER, LONG_S) is None
+    assert queue.claim(RENDER, LONG_S) is None
 
 
 def test_many_who_claim_at_once_never_get_the_same(app: Flask) -> None:
@@ -60,11 +60,11 @@ def test_many_who_claim_at_once_never_get_the_same(app: Flask) -> None:
 
 def test_what_is_claimed_is_not_due_until_the_lease_has_run_out(service_clock: Clock) -> None:
     id = enter()
-    assert lifecycle.due() == [RENDER]
+    assert queue.due() == [RENDER]
     claim(SHORT_S)
-    assert lifecycle.due() == []
+    assert queue.due() == []
     service_clock.advance(2 * SHORT_S)
-    assert lifecycle.due() == [RENDER]
+    assert queue.due() == [RENDER]
     again = claim()
     assert (again.image_id, again.attempt, again.crashes) == (id, 2, 1)
 
@@ -72,22 +72,22 @@ def test_what_is_claimed_is_not_due_until_the_lease_has_run_out(service_clock: C
 def test_a_renewed_lease_does_not_run_out(service_clock: Clock) -> None:
     enter()
     held = claim(SHORT_S)
-    lifecycle.renew([held], LONG_S)
+    queue.renew([held], LONG_S)
     service_clock.advance(2 * SHORT_S)
-    assert lifecycle.claim(RENDER, LONG_S) is None
+    assert queue.claim(RENDER, LONG_S) is None
 
 
 def test_what_is_given_back_is_due_at_once_and_no_crash() -> None:
     enter()
-    lifecycle.release([claim()])
+    queue.release([claim()])
     again = claim()
     assert (again.attempt, again.crashes) == (2, 0)
 
 
 def test_what_is_postponed_is_due_later_and_no_crash(service_clock: Clock) -> None:
     enter()
-    lifecycle.postpone(claim(), SHORT_S)
-    assert lifecycle.claim(RENDER, LONG_S) is None
+    queue.postpone(claim(), SHORT_S)
+    assert queue.claim(RENDER, LONG_S) is None
     service_clock.advance(2 * SHORT_S)
     assert claim().crashes == 0
 
@@ -111,8 +111,8 @@ def test_a_late_holder_can_neither_renew_nor_give_back_what_passed_on(service_cl
     service_clock.advance(2 * SHORT_S)
     claim()
     due_at = row(id).due_at
-    lifecycle.renew([late], 1000)
-    lifecycle.release([late])
+    queue.renew([late], 1000)
+    queue.release([late])
     assert (row(id).due_at, row(id).running) == (due_at, True)
 
 
@@ -131,7 +131,7 @@ def test_a_finished_picture_has_nothing_left_to_do() -> None:
     image = row(id)
     assert (image.stage, image.due_at, image.running, image.crashes) == (None, None, False, 0)
     assert image.processed_at is not None
-    assert lifecycle.due() == []
+    assert queue.due() == []
 
 
 def test_a_result_for_a_deleted_picture_is_thrown_away() -> None:
