@@ -1,7 +1,6 @@
 // Every request to the service goes through here: addresses, the envelope, the key.
 import * as key from "./key.js";
 
-/** What the service refused, in its own words. */
 export class ApiError extends Error {
   constructor(status, body) {
     super(body?.error ?? (status ? `The server answered ${status}.` : "The server cannot be reached."));
@@ -59,24 +58,14 @@ function transfer(link, form, progress) {
   });
 }
 
-/** Show a picture; <img> cannot send a key, so with one in use it is fetched once it is near. */
-export function show(img, link) {
+/** Show a picture; <img> cannot send a key, so with one in use it is fetched. */
+export async function show(img, link, signal) {
   if (!key.current()) {
     img.src = address(link);
     return;
   }
-  img.dataset.link = link;
-  near.observe(img);
-}
-
-const near = new IntersectionObserver((entries) => {
-  for (const { isIntersecting, target } of entries) if (isIntersecting) fetchInto(target);
-}, { rootMargin: "600px" });
-
-async function fetchInto(img) {
-  near.unobserve(img);
   try {
-    img.src = await blobUrl(img.dataset.link);
+    img.src = await blobUrl(link, signal);
     await img.decode();
     URL.revokeObjectURL(img.src);
   } catch {
@@ -84,7 +73,7 @@ async function fetchInto(img) {
   }
 }
 
-const blobUrl = async (link) => URL.createObjectURL(await (await request("GET", link)).blob());
+const blobUrl = async (link, signal) => URL.createObjectURL(await (await request("GET", link, { signal })).blob());
 
 /** Let a link download by itself, or with the key where one is in use. */
 export function downloads(anchor, link, name) {

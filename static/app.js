@@ -1,14 +1,14 @@
-// The page's frame: routes in the hash, the filter, who takes the files.
-import { find, settled } from "./dom.js";
+// The page's frame: routes in the hash, the filter, who takes the files, the keys that hold everywhere.
+import { find, settled, takeFiles } from "./dom.js";
 import * as gallery from "./gallery.js";
-import { takeFiles, Uploads } from "./uploads.js";
+import * as select from "./select.js";
 
-const PARTS = { gallery: "Pictures", logs: "Depth logs" };
+const PARTS = { gallery: "Pictures", logs: "Depth logs", lost: "Not found" };
 const form = find("#filter");
 let part = "";
 let entered = false; // whether the picture was opened from this page, so that back leads there
+let scrolled_px = 0; // of the gallery, while another part is shown
 
-/** Split the hash into the names of its path and its query. */
 function route() {
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
   return { names: path.split("/").map(decode), query: Object.fromEntries(new URLSearchParams(query)) };
@@ -22,24 +22,30 @@ function decode(name) {
   }
 }
 
+const OPENERS = { logs: () => import("./logs.js"), image: () => import("./picture.js") };
+
 async function follow() {
   const { hash } = location;
-  const { names: [first, second], query } = route();
-  turnTo(first === "logs" ? "logs" : "gallery");
-  if (first !== "image") find("#picture").close("left");
-  if (part === "gallery" && !(first === "image" && gallery.isOpen())) openGallery(query);
-  const opener = { logs: () => import("./logs.js"), image: () => import("./picture.js") }[first];
-  const module = await opener?.();
-  if (location.hash === hash) module?.open(second, query, leavePicture);
+  const { names: [first, second, ...more], query } = route();
+  const lost = more.length || !(first === "logs" || (first === "image" && second) || (first === "" && !second));
+  turnTo(lost ? "lost" : first === "logs" ? "logs" : "gallery");
+  if (first !== "image" || lost) find("#picture").close("left");
+  if (part === "gallery") openGallery(query);
+  if (lost) return;
+  const module = await OPENERS[first]?.();
+  if (location.hash === hash) module?.open(second, query, { leave, go });
 }
 
 function turnTo(shown) {
+  if (part === "gallery" && shown !== part) scrolled_px = scrollY;
   for (const name of Object.keys(PARTS)) {
     find(`#${name}`).hidden = name !== shown;
-    find(`[data-part=${name}]`).ariaCurrent = name === shown ? "page" : null;
+    const link = find(`[data-part=${name}]`);
+    if (link) link.ariaCurrent = name === shown ? "page" : null;
   }
   document.title = `${PARTS[shown]} · imgpipe`;
   if (part && shown !== part) find("main").focus({ preventScroll: true });
+  if (shown !== part) scrollTo(0, shown === "gallery" ? scrolled_px : 0);
   part = shown;
 }
 
@@ -49,16 +55,21 @@ function openGallery({ q = "", status = "" }) {
   gallery.open({ q, status });
 }
 
-function leavePicture() {
-  if (entered) history.back();
-  else location.hash = "#/";
+/** Go from one picture to another: back leads to where the first was opened. */
+function go(id) {
+  history.replaceState(null, "", `#/image/${id}${gallery.query()}`);
+  follow();
+}
+
+function leave() {
+  if (entered) return history.back();
+  history.replaceState(null, "", `#/${gallery.query()}`);
+  follow();
 }
 
 function filterGallery() {
-  const wanted = { q: form.q.value.trim(), status: form.status.value };
-  const query = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value));
-  history.replaceState(null, "", query.size ? `#/?${query}` : "#/");
-  gallery.open(wanted);
+  gallery.open({ q: form.q.value.trim(), status: form.status.value });
+  history.replaceState(null, "", `#/${gallery.query()}`);
 }
 
 function pictureForm(file) {
@@ -67,13 +78,33 @@ function pictureForm(file) {
   return body;
 }
 
-const uploads = new Uploads(find("#uploads"), { path: "api/images", form: pictureForm, done: gallery.add });
-takeFiles(find("#files"), (files) => uploads.add(files));
+let uploads = null;
+takeFiles(find("#files"), find("#gallery"), async (files) => {
+  const { Uploads } = await import("./uploads.js");
+  uploads ??= new Uploads(find("#uploads"), { path: "api/images", form: pictureForm, done: gallery.add });
+  uploads.add(files);
+});
 form.addEventListener("input", settled(filterGallery, 250));
 form.addEventListener("submit", (event) => event.preventDefault());
 find(".skip").addEventListener("click", (event) => { event.preventDefault(); find("main").focus(); });
+find("#show-keys").addEventListener("click", showKeys);
+
+async function showKeys() {
+  (await import("./help.js")).open();
+}
+
+addEventListener("keydown", (event) => {
+  const typing = event.target.matches("input:not([type=checkbox]), textarea, select");
+  if (typing || event.defaultPrevented) return;
+  const plain = !(event.ctrlKey || event.metaKey || event.altKey);
+  const free = !find("dialog[open]") && part === "gallery";
+  if (event.key === "?" && plain && !find("dialog.box[open]")) showKeys();
+  else if (event.key === "/" && plain && free) form.q.focus();
+  else if (!free || !select.onKey(event)) return;
+  event.preventDefault();
+});
 addEventListener("hashchange", ({ oldURL }) => {
-  if (!oldURL.includes("#/image/")) entered = true;
+  entered = !oldURL.includes("#/image/") || entered;
   follow();
 });
 follow();

@@ -5,7 +5,6 @@ export const OVERVIEW = 34; // px wide
 export const LEFT = 118; // px, where the picture begins
 const TICK_PX = 64;
 
-/** Draw `view` {from, to} with the tiles there are. */
 export function draw(canvas, tiles, view, keys, lut) {
   const { clientWidth: width, clientHeight: height } = canvas;
   Object.assign(canvas, { width: width * devicePixelRatio, height: height * devicePixelRatio });

@@ -1,10 +1,9 @@
 // The comments of a picture: read, add, more.
 import { get, request } from "./api.js";
-import { button, make, sentence, time, trouble } from "./dom.js";
+import { ago, button, make, sentence, trouble } from "./dom.js";
 
 const PAGE = 20;
 
-/** Show the comments of the picture `id` in `place`. */
 export async function open(place, id) {
   const path = `api/images/${id}/comments`;
   const list = make("ul");
@@ -26,17 +25,21 @@ async function load(list, link, query) {
   list.append(last);
 }
 
-const item = ({ text, created_at }) =>
-  make("li", null, make("p", null, text), make("time", { datetime: created_at }, time(created_at)));
+const item = ({ text, created_at }) => make("li", null, make("p", null, text), ago(created_at));
 
 function form(path, list) {
   const field = make("textarea", { rows: 2, maxlength: 10_000, required: true, "aria-label": "Write a comment", placeholder: "Write a comment" });
-  const send = make("button", null, "Comment");
+  const send = make("button", { title: "Ctrl+Enter" }, "Comment");
   const note = make("div");
-  return make("form", { onsubmit: submit }, field, note, send);
+  const all = make("form", { onsubmit: submit }, field, note, send);
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) all.requestSubmit();
+  });
+  return all;
 
   async function submit(event) {
     event.preventDefault();
+    if (send.disabled) return;
     send.disabled = true;
     note.replaceChildren();
     try {

@@ -1,123 +1,138 @@
 // The gallery: pages loaded ahead, each picture once, new ones on top, processing ones live.
-import { get, show } from "./api.js";
-import { atMost, button, count, duration, find, make, sentence, terms } from "./dom.js";
+import { get } from "./api.js";
+import { button, count, counted, find, sentence } from "./dom.js";
+import { Mosaic } from "./mosaic.js";
+import * as stats from "./stats.js";
+import * as tile from "./tile.js";
 import { watch } from "./watch.js";
 
-const FIRST_PAGE = 16; // a screenful: the first look stays small
-const PAGE = 60;
-const AHEAD = "1500px";
-const RATIO = { least: 0.5, most: 2.6 };
+const TILE = 45_000; // px of the window that a picture takes at least: the first look stays small
+const PAGE = { least: 60, most: 500 };
+const AHEAD = 2; // windows
 
-const tiles = new Map(); // id -> its element
-const list = find("#tiles");
 const more = find("#more");
-let filter = {};
+const known = new Map(); // id -> record
+const watched = new Set();
+export const filter = { q: "", status: "", label: "" };
 let walk = null; // through the pages of the present filter: where to go on, and how to stop
+
+export const mosaic = new Mosaic(find("#tiles"), { ...tile, create: (one) => tile.create(one, query()), load: loadTile }, (below_px) => {
+  if (walk && !walk.broken && below_px < (scrollY ? AHEAD * innerHeight : 0)) load(walk);
+});
+
+function loadTile(element, item) {
+  tile.load(element, item);
+  if (item.status === "processing" && !watched.has(item.id)) follow(item.id);
+}
+
+export function follow(id) {
+  watched.add(id);
+  watch(id, (now) => {
+    if (now?.status !== "processing") watched.delete(id);
+    update(id, now);
+  });
+}
 
 /** Show the gallery under a filter; the same filter again keeps what is there. */
 export function open(wanted) {
-  if (walk && wanted.q === filter.q && wanted.status === filter.status) return;
+  if (walk && Object.keys(filter).every((name) => (wanted[name] ?? "") === filter[name])) return;
   walk?.stop.abort();
-  filter = wanted;
-  walk = { stop: new AbortController(), next: "api/images", loading: false };
-  tiles.clear();
-  list.replaceChildren();
+  for (const name of Object.keys(filter)) filter[name] = wanted[name] ?? "";
+  walk = { stop: new AbortController(), next: "api/images", loading: null };
+  known.clear();
+  mosaic.clear();
+  dispatchEvent(new Event("emptied"));
   load(walk);
-  loadStats();
+  stats.load();
 }
 
 export const isOpen = () => walk !== null;
 
+export const item = (id) => known.get(id);
+
+export function query() {
+  const said = new URLSearchParams(Object.entries(filter).filter(([, value]) => value));
+  return said.size ? `?${said}` : "";
+}
+
 /** Put a picture that was just uploaded on top, unless the filter would not find it. */
 export function add(image) {
-  refreshStats();
-  if (filter.q || !["", "processing"].includes(filter.status) || tiles.has(image.image_id)) return;
-  list.prepend(tile(image));
+  stats.refresh();
+  if (filter.q || filter.label || !["", "processing"].includes(filter.status) || known.has(image.image_id)) return;
+  mosaic.items.unshift(keep(image));
+  mosaic.arrangeSoon();
   tell();
 }
 
-/** Show a picture's new state, or take it away where there is none. */
 export function update(id, image) {
-  refreshStats();
-  const element = tiles.get(id);
-  if (element && image) fill(element, image);
-  if (!element || image) return;
-  tiles.delete(id);
-  element.remove();
-  tell();
+  stats.refresh();
+  const before = known.get(id);
+  if (!before) return;
+  if (!image) {
+    known.delete(id);
+    mosaic.remove(mosaic.items.indexOf(before));
+    return tell();
+  }
+  const { ratio, day } = before;
+  Object.assign(before, tile.record(image));
+  mosaic.refresh(before);
+  if (before.ratio !== ratio || before.day !== day) mosaic.arrangeSoon();
 }
 
-async function load(walk) {
-  if (walk.loading || !walk.next) return;
-  walk.loading = true;
-  if (!tiles.size) more.textContent = "Loading…";
-  try {
-    const first = walk.next.includes("?") ? {} : { ...filter, limit: FIRST_PAGE };
-    const page = await get(walk.next, first, walk.stop.signal);
-    list.append(...page.data.filter((image) => !tiles.has(image.image_id)).map(tile));
-    walk.next = page.next?.replace(/([?&]limit=)\d+/, `$1${PAGE}`);
-    tell();
-    lookAhead();
-  } catch (error) {
-    if (!walk.stop.signal.aborted) more.replaceChildren(sentence(error, "The gallery"), " ", button("Retry", () => load(walk)));
-  } finally {
-    walk.loading = false;
+/** Return the picture `step` places after `id` in the gallery, null beyond its ends. */
+export async function neighbour(id, step) {
+  const n = mosaic.items.indexOf(known.get(id));
+  if (n < 0) return null;
+  if (n + step >= mosaic.items.length) await load(walk);
+  return mosaic.items[n + step] ?? null;
+}
+
+/** Load all that the filter finds; `tell` hears how many there are. Throws ApiError. */
+export async function loadRest(tell) {
+  const now = walk;
+  while (now.next && now === walk) {
+    const before = mosaic.items.length;
+    await load(now);
+    if (mosaic.items.length === before) throw new Error(more.textContent);
+    tell(mosaic.items.length);
   }
 }
 
-// To observe anew reports at once: pages come until the end is far away.
-function lookAhead() {
-  end.unobserve(more);
-  end.observe(more);
+export const hasMore = () => Boolean(walk?.next);
+
+function keep(image) {
+  const kept = tile.record(image);
+  known.set(kept.id, kept);
+  return kept;
 }
 
-const end = new IntersectionObserver(([entry]) => entry.isIntersecting && load(walk), { rootMargin: AHEAD });
+function load(walk) {
+  if (walk.next) walk.loading ??= loadPage(walk).finally(() => { walk.loading = null; });
+  return walk.loading;
+}
+
+async function loadPage(walk) {
+  const held = mosaic.items.length;
+  if (!held) more.textContent = "Loading…";
+  try {
+    const first = { ...filter, limit: Math.max(8, Math.min(100, Math.ceil((innerWidth * innerHeight) / TILE))) };
+    const page = await get(walk.next, walk.next.includes("?") ? {} : first, walk.stop.signal);
+    if (walk.stop.signal.aborted) return;
+    walk.broken = false;
+    mosaic.items.push(...page.data.filter((image) => !known.has(image.image_id)).map(keep));
+    const limit = Math.min(PAGE.most, Math.max(PAGE.least, held >> 1));
+    walk.next = page.next?.replace(/([?&]limit=)\d+/, `$1${limit}`);
+    tell();
+    mosaic.arrange(held);
+  } catch (error) {
+    if (walk.stop.signal.aborted) return;
+    walk.broken = true; // until the reader asks again
+    more.replaceChildren(sentence(error, "The gallery"), " ", button("Retry", () => load(walk)));
+  }
+}
 
 function tell() {
-  const shown = `${count(tiles.size)} ${tiles.size === 1 ? "picture" : "pictures"}`;
-  const none = filter.q || filter.status ? "Nothing found." : "No pictures yet. The first one starts the gallery.";
-  more.textContent = tiles.size ? shown + (walk.next ? ", more below" : "") : none;
-}
-
-function tile(image) {
-  const element = make("li", { "data-id": image.image_id });
-  tiles.set(image.image_id, element);
-  fill(element, image);
-  if (image.status === "processing") watch(image.image_id, (now) => update(image.image_id, now));
-  return element;
-}
-
-function fill(element, image) {
-  const state = image.status === "processing" && image.metadata ? "captioning" : image.status;
-  if (element.dataset.state === state) return;
-  element.dataset.state = state;
-  element.style.setProperty("--ratio", ratio(image.metadata));
-  const focused = element.contains(document.activeElement);
-  const label = make("span", { class: "label", title: image.original_name }, image.original_name);
-  element.replaceChildren(make("a", { href: `#/image/${image.image_id}` }, frame(image), label));
-  if (focused) element.firstChild.focus();
-}
-
-const ratio = (metadata) => (metadata ? Math.min(RATIO.most, Math.max(RATIO.least, metadata.width / metadata.height)) : 1);
-
-function frame(image) {
-  if (image.status === "failed") return make("span", { class: "frame" }, image.error);
-  if (!image.metadata) return make("span", { class: "frame busy" }, "Processing…");
-  const { width, height } = image.metadata;
-  const img = make("img", { alt: image.caption ?? "", loading: "lazy", decoding: "async", width, height });
-  img.onerror = () => img.replaceWith("No thumbnail");
-  show(img, image.thumbnails.medium);
-  return make("span", { class: "frame" }, img);
-}
-
-async function loadStats() {
-  const { data } = await get("api/stats").catch(() => ({}));
-  if (data) find("#stats").replaceChildren(...terms(figures(data)));
-}
-
-const refreshStats = atMost(loadStats, 1000);
-
-function figures({ total, success, processing, failed, avg_processing_time_ms: average_ms }) {
-  const counts = { Pictures: count(total), Ready: count(success), Processing: count(processing), Failed: count(failed) };
-  return Object.entries({ ...counts, "On average": average_ms === null ? "–" : duration(average_ms) });
+  const shown = mosaic.items.length;
+  const none = query() ? "Nothing found." : "No pictures yet. The first one starts the gallery.";
+  more.textContent = shown ? `${counted(shown, "picture")}${walk.next ? ", more below" : ""}` : none;
 }

@@ -2,30 +2,41 @@
 const KEYS = { ArrowUp: -0.15, ArrowDown: 0.15, PageUp: -0.9, PageDown: 0.9, Home: -Infinity, End: Infinity };
 const ZOOMS = { "+": 1.6, "=": 1.6, "-": 1 / 1.6, 0: 0 };
 
-/** Listen on `canvas`; left of `overview_px` a press means "go there". */
+/** Listen on `canvas`; left of `overview_px` a press means "go there". One finger scrolls the page, two move the log. */
 export function listen(canvas, overview_px, { pan, zoom, goTo, point }) {
   const pressed = new Map(); // pointer id -> y
   let inOverview = false;
   const part = (event) => event.offsetY / canvas.clientHeight;
-  const spread = () => Math.max(10, Math.max(...pressed.values()) - Math.min(...pressed.values()));
+  const ends = () => [Math.min(...pressed.values()), Math.max(...pressed.values())];
 
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
     pressed.set(event.pointerId, event.offsetY);
     inOverview = event.offsetX < overview_px;
     if (inOverview) goTo(part(event));
+    else point(event.offsetX, part(event));
   });
   canvas.addEventListener("pointermove", (event) => {
     point(event.offsetX, part(event));
     if (!pressed.has(event.pointerId)) return;
-    const before = { y: pressed.get(event.pointerId), spread: spread() };
+    const [top, bottom] = ends();
+    const y = pressed.get(event.pointerId);
     pressed.set(event.pointerId, event.offsetY);
-    if (inOverview) goTo(part(event));
-    else if (pressed.size > 1) zoom(spread() / before.spread, part(event));
-    else pan((before.y - event.offsetY) / canvas.clientHeight);
+    if (pressed.size > 1) pinch(top, bottom, ...ends());
+    else if (inOverview) goTo(part(event));
+    else if (event.pointerType !== "touch") pan((y - event.offsetY) / canvas.clientHeight);
   });
   for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (event) => pressed.delete(event.pointerId));
-  canvas.addEventListener("pointerleave", () => point(-1));
+  canvas.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && point(-1));
+  for (const name of ["touchstart", "touchmove"]) {
+    canvas.addEventListener(name, (event) => event.touches.length > 1 && event.cancelable && event.preventDefault(), { passive: false });
+  }
+
+  function pinch(top, bottom, newTop, newBottom) {
+    const high = canvas.clientHeight;
+    pan((top + bottom - newTop - newBottom) / 2 / high);
+    zoom(Math.max(10, newBottom - newTop) / Math.max(10, bottom - top), (newTop + newBottom) / 2 / high);
+  }
 
   canvas.addEventListener("wheel", (event) => {
     const delta_px = event.deltaY * [1, 16, canvas.clientHeight][event.deltaMode];

@@ -1,13 +1,14 @@
 // Depth logs: the list of what is stored, and the way in for a CSV.
 import { get, request } from "./api.js";
-import { button, confirm, count, find, make, sentence, table } from "./dom.js";
-import { takeFiles, Uploads } from "./uploads.js";
+import { button, confirm, count, find, make, sentence, styled, table, takeFiles } from "./dom.js";
+import { Uploads } from "./uploads.js";
 import { open as openViewer } from "./viewer.js";
 
 const place = find("#logs");
-const shelf = make("div", { class: "wide" });
+const shelf = make("div", { class: "wide logs" });
 const intake = takeIn();
 let viewer = null;
+await styled("logs");
 
 /** Show the list, or the log `name` at the view that `query` describes. */
 export async function open(name, query) {
@@ -52,13 +53,13 @@ function takeIn() {
   const input = make("input", { type: "file", id: "csv", accept: ".csv,text/csv" });
   const name = make("input", { maxlength: 100, placeholder: "as the file" });
   const done = make("p", { role: "status" });
-  const rows = make("div", { class: "uploads" });
+  const rows = make("div", { class: "uploads" }, make("p", { role: "status" }));
   const ask = make("span", null, make("b", null, "Drop a CSV here"), " or ", make("u", null, "choose a file"));
   const area = make("label", { class: "drop" }, input, ask, make("small", null, "depth, then pixel values 0 to 255"));
   const told = (answer) => { done.textContent = summary(answer); fill(); };
   const uploads = new Uploads(rows, { path: "api/frames", form: (file) => csvForm(file, name.value.trim()), done: told, explain });
-  takeFiles(input, (files) => uploads.add(files));
-  return [make("div", { class: "row" }, area, make("label", { class: "field" }, "Name of the log", name)), rows, done];
+  takeFiles(input, place, (files) => uploads.add(files));
+  return [make("div", { class: "row intake" }, make("label", { class: "field" }, "Name of the log", name), area), rows, done];
 }
 
 function csvForm(file, name) {
@@ -73,7 +74,6 @@ function summary({ log, rows, replaced, depth_min, depth_max }) {
   return `${log}: ${count(rows)} rows from ${depth_min} to ${depth_max}${again}.`;
 }
 
-/** Tell where a CSV is wrong, line by line. */
 function explain({ details }) {
   if (!details?.errors) return [];
   const rows = details.errors.map(({ line, column, found, expected }) => [line, column ?? "", found ?? "", expected ?? ""]);

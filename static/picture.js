@@ -1,66 +1,100 @@
-// One picture, in a dialog over the gallery.
-import { downloads, get, request, show } from "./api.js";
+// One picture, in a dialog that fills the window: the stage, and beside it what is known and said.
+import { address, downloads, get, request } from "./api.js";
 import { open as openComments } from "./comments.js";
-import { button, bytes, confirm, duration, find, make, table, terms, time, trouble } from "./dom.js";
-import { update } from "./gallery.js";
+import { button, confirm, find, make, styled, trouble } from "./dom.js";
+import { facts } from "./facts.js";
+import * as gallery from "./gallery.js";
+import * as key from "./key.js";
+import { focusOn, forget } from "./select.js";
+import { Stage } from "./stage.js";
+import { failed, record, thumbnail } from "./tile.js";
 import { watch } from "./watch.js";
 
+const FOLDED = "imgpipe-folded";
 const dialog = find("#picture");
+const title = make("h2", { id: "picture-title" });
+const scale = make("output");
+const stage = new Stage(turn, (zoom) => { scale.textContent = zoom === null ? "" : `${Math.round(zoom * 100)} %`; });
+const sides = [[-1, "‹", "Previous picture"], [1, "›", "Next picture"]].map(([step, sign, label]) =>
+  button(sign, () => turn(step), { class: "turn", "aria-label": label }));
+const fold = button("Facts", () => setFolded(!dialog.classList.contains("folded")), { "aria-controls": "side" });
+const tools = make("div", { class: "head" }, title, scale,
+  button("−", stage.zoomOut, { class: "quiet", "aria-label": "Zoom out" }),
+  button("+", stage.zoomIn, { class: "quiet", "aria-label": "Zoom in" }),
+  fold, button("✕", () => dialog.close(), { class: "quiet", "aria-label": "Close" }));
+const side = make("div", { class: "side", id: "side" });
 let shown = ""; // the id of the picture in the dialog
-let leave = () => {};
+let stop = new AbortController();
+let way = {};
 
-/** Open the picture `id`; `onleave` is called when it is closed. */
-export async function open(id, query, onleave) {
-  leave = onleave;
+dialog.append(tools, make("div", { class: "middle" }, stage.element, ...sides), side);
+await styled("picture");
+setFolded(localStorage.getItem(FOLDED) === "yes");
+
+/** Open the picture `id`; `way` {leave, go} leads back to the gallery, and on to another picture. */
+export async function open(id, query, ways) {
+  way = ways;
+  if (shown !== id) stop.abort();
+  stop = new AbortController();
   shown = id;
   dialog.returnValue = "";
-  if (!dialog.open) dialog.showModal();
-  dialog.replaceChildren(head("Loading…"));
+  if (!dialog.open) {
+    dialog.showModal();
+    find("[aria-label=Close]", tools).focus();
+  }
+  const item = gallery.item(id);
+  begin(item);
+  tellNeighbours();
   try {
-    const { data } = await get(`api/images/${encodeURIComponent(id)}`);
-    if (shown === id) draw(data);
+    const { data } = await get(`api/images/${encodeURIComponent(id)}`, {}, stop.signal);
+    if (shown !== id) return;
+    draw(data, !item?.width);
+    ahead();
   } catch (error) {
-    if (shown === id) dialog.replaceChildren(head("No picture"), trouble(error));
+    if (shown !== id || stop.signal.aborted) return;
+    name("No picture");
+    stage.show("");
+    side.replaceChildren(trouble(error));
   }
 }
 
-dialog.addEventListener("close", () => dialog.open || dialog.returnValue || leave());
-dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+function begin(item) {
+  name(item?.name ?? "Loading…");
+  side.replaceChildren();
+  stage.show(item?.width ? staged(item) : "Loading…");
+}
 
-function draw(image) {
-  const [state, facts, remarks] = [make("div", { "aria-live": "polite" }), make("div"), make("section")];
-  const place = { figure: make("figure"), state, facts };
-  dialog.replaceChildren(head(image.original_name), place.figure, make("div", { class: "side" }, state, facts, remarks));
-  fill(place, image);
+function name(words) {
+  title.textContent = title.title = words;
+  document.title = `${words} · imgpipe`;
+}
+
+const staged = ({ id, width, height, format, color, caption, name: words }) => ({
+  width, height, format, color, alt: caption ?? words, medium: thumbnail(id), original: `api/images/${id}/original`,
+});
+
+function draw(image, fresh) {
+  const [state, known, remarks] = [make("div", { "aria-live": "polite" }), make("div"), make("section")];
+  name(image.original_name);
+  side.replaceChildren(state, known, remarks);
+  fill({ state, known }, image, fresh);
   openComments(remarks, image.image_id);
-  find("button", dialog).focus();
 }
 
-function fill(place, image) {
-  place.figure.replaceChildren(picture(image));
+function fill(place, image, fresh = true) {
+  const words = image.status === "failed" ? "There is no picture to show." : "Processing…";
+  if (fresh || !image.metadata) stage.show(image.metadata ? staged(record(image)) : words);
   place.state.replaceChildren(...caption(image), actions(image, place));
-  place.facts.replaceChildren(make("dl", null, terms(facts(image))), ...exif(image));
-  if (image.status === "processing") follow(place, image.image_id);
+  place.known.replaceChildren(...facts(image));
+  if (image.status === "processing") follow(place, image);
 }
 
-function follow(place, id) {
+function follow(place, { image_id: id, metadata }) {
   watch(id, (now) => {
-    if (!place.figure.isConnected) return;
-    if (now) fill(place, now);
+    if (!place.state.isConnected) return;
+    if (now) fill(place, now, !metadata);
     else dialog.close();
   });
-}
-
-const head = (title) => make("header", null,
-  make("h2", { id: "picture-title" }, title), button("✕", () => dialog.close(), { class: "quiet", "aria-label": "Close" }));
-
-function picture(image) {
-  if (!image.metadata) return make("p", { class: "note" }, image.status === "failed" ? "There is no picture to show." : "Processing…");
-  const { width, height } = image.metadata;
-  const scale = Math.min(1, 512 / Math.max(width, height)); // as the service makes the medium
-  const img = make("img", { alt: image.caption ?? image.original_name, width: Math.round(width * scale), height: Math.round(height * scale) });
-  show(img, image.thumbnails.medium);
-  return img;
 }
 
 function caption(image) {
@@ -81,38 +115,79 @@ function actions(image, place) {
   const original = make("a", { class: "button" }, "Download original");
   downloads(original, image.original_url, image.original_name);
   row.append(original);
-  if (image.status === "failed" || image.caption_status === "failed") row.append(button("Retry", doing(retry)));
+  if (failed(image)) row.append(button("Retry", doing(retry)));
   row.append(button("Delete", doing(remove), { class: "danger" }));
   return row;
 }
 
 async function retry({ image_id: id }, place) {
   const { data } = await (await request("POST", `api/images/${id}/retry`)).json();
-  update(id, data);
-  watch(id, (later) => update(id, later));
+  gallery.update(id, data);
+  gallery.follow(id);
   fill(place, data);
 }
 
-async function remove({ image_id: id, original_name: name }) {
-  if (!(await confirm(`Delete ${name}?`, "The picture, its thumbnails and its comments are gone for good."))) return;
+async function remove({ image_id: id, original_name: words }) {
+  if (!(await confirm(`Delete ${words}?`, "The picture, its thumbnails and its comments are gone for good."))) return;
   await request("DELETE", `api/images/${id}`);
-  update(id, null);
-  dialog.close();
+  const next = (await gallery.neighbour(id, 1)) ?? (await gallery.neighbour(id, -1));
+  gallery.update(id, null);
+  forget(id);
+  if (next && shown === id) way.go(next.id);
+  else dialog.close();
 }
 
-function facts(image) {
-  const { width, height, format, size_bytes, datetime } = image.metadata ?? {};
-  return [
-    ["Uploaded", time(image.uploaded_at)],
-    ["Taken", datetime?.replace("T", " ")],
-    ["Size", width && `${width} × ${height} px`],
-    ["File", format && `${format.toUpperCase()}, ${bytes(size_bytes)}`],
-    ["Processed in", image.processing_time_ms !== null && duration(image.processing_time_ms)],
-    ["Captioned by", image.caption_source && (image.caption_source.model ?? image.caption_source.provider)],
-  ].filter(([, value]) => value);
+async function turn(step) {
+  const from = shown;
+  const next = await gallery.neighbour(from, step);
+  if (next && shown === from && dialog.open) way.go(next.id);
 }
 
-function exif(image) {
-  const tags = Object.entries(image.exif ?? {}).map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : value]);
-  return tags.length ? [make("details", null, make("summary", null, `EXIF, tags: ${tags.length}`), table("EXIF", ["Tag", "Value"], tags))] : [];
+async function tellNeighbours() {
+  const id = shown;
+  const found = [await gallery.neighbour(id, -1), await gallery.neighbour(id, 1)];
+  if (shown !== id) return;
+  sides.forEach((one, n) => {
+    if (!found[n] && document.activeElement === one) find("[aria-label=Close]", tools).focus();
+    one.hidden = !found[n];
+  });
 }
+
+/** Fetch the neighbours' pictures, so that turning to them is at once. */
+async function ahead() {
+  for (const step of [1, -1]) {
+    const next = await gallery.neighbour(shown, step);
+    if (!next?.width) continue;
+    if (key.current()) request("GET", thumbnail(next.id)).then((answer) => answer.blob()).catch(() => {});
+    else new Image().src = address(thumbnail(next.id));
+  }
+}
+
+function setFolded(folded) {
+  dialog.classList.toggle("folded", folded);
+  fold.ariaExpanded = String(!folded);
+  localStorage.setItem(FOLDED, folded ? "yes" : "no");
+}
+
+const KEYS = {
+  ArrowLeft: () => turn(-1), ArrowRight: () => turn(1),
+  "+": stage.zoomIn, "=": stage.zoomIn, "-": stage.zoomOut, 0: () => stage.fit(), 1: () => stage.real(),
+  i: () => fold.click(),
+  Delete: () => find(".side .danger", dialog)?.click(),
+};
+
+dialog.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea, select")) return;
+  if (!(event.key in KEYS)) return;
+  event.preventDefault();
+  KEYS[event.key]();
+});
+dialog.addEventListener("close", () => {
+  if (dialog.open) return;
+  const last = shown;
+  shown = "";
+  stop.abort();
+  stage.show("");
+  if (!dialog.returnValue) way.leave();
+  focusOn(last);
+});

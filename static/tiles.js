@@ -30,7 +30,6 @@ export class Tiles {
     return Array.from({ length: index(to) - first + 1 }, (_, n) => `${level}/${first + n}`);
   }
 
-  /** Return the depths [from, to] of a tile. */
   bounds(key) {
     const [level, index] = key.split("/").map(Number);
     const span = this.extent / 2 ** level;

@@ -2,12 +2,12 @@
 import { address, downloads, get } from "./api.js";
 import { draw, LEFT, OVERVIEW } from "./chart.js";
 import { colours, list } from "./colormaps.js";
-import { button, make, sentence, settled } from "./dom.js";
+import { button, copy, make, sentence, settled } from "./dom.js";
 import { listen } from "./gestures.js";
 import { Tiles } from "./tiles.js";
 
 const LEAST_ROWS = 8; // in a view
-const HELP = "Drag or scroll to move, pinch or Ctrl + scroll to zoom. Keys: arrows, Page up and down, Home, End, +, −, 0 for all.";
+const HELP = "Drag or scroll to move (two fingers on a touch screen), pinch or Ctrl + scroll to zoom. Keys: arrows, Page up and down, Home, End, +, −, 0 for all.";
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 /** Show the log `name` in `place`; `query` {from, to, map} is the view to begin with. */
@@ -33,7 +33,8 @@ class Viewer {
     this.tiles = new Tiles(log, (error) => this.#changed(error));
     this.digits = Number(this.tiles.step.toPrecision(4)).toFixed(9).replace(/0+$/, "").split(".")[1].length;
     this.bottom = this.tiles.top + this.tiles.extent;
-    this.view = this.#fit(Number(query.from ?? this.tiles.top), Number(query.to ?? this.bottom));
+    this.half = this.tiles.step / 2; // a row reaches so far above and below its depth
+    this.view = this.#fit(Number(query.from ?? log.depth_min) - this.half, Number(query.to ?? log.depth_max) + this.half);
     this.elements = [this.#tools(), this.#chart(), make("p", { id: "help", class: "soft" }, HELP)];
     this.#listen();
     this.select.value = query.map;
@@ -48,13 +49,14 @@ class Viewer {
   }
 
   #tools() {
-    const range = () => this.#go(this.from.valueAsNumber, this.to.valueAsNumber);
+    const range = () => this.#go(this.from.valueAsNumber - this.half, this.to.valueAsNumber + this.half);
     const depth = () => make("input", { type: "number", step: "any", onchange: range });
     const field = (text, input) => make("label", { class: "field" }, text, input);
     const options = this.maps.flatMap(({ name }) => [make("option", { value: name }, name), make("option", { value: `${name}_r` }, `${name} reversed`)]);
     [this.from, this.to] = [depth(), depth()];
     this.select = make("select", { onchange: () => this.#recolour() }, options);
-    [this.save, this.link] = ["Download PNG", "Link to this view"].map((text) => make("a", { class: "button" }, text));
+    this.save = make("a", { class: "button" }, "Download PNG");
+    this.link = button("Copy link", () => this.#copy());
     return make("div", { class: "tools" },
       field("From", this.from), field("To", this.to),
       button("+", () => this.#zoom(2, 0.5), { "aria-label": "Zoom in" }), button("−", () => this.#zoom(0.5, 0.5), { "aria-label": "Zoom out" }),
@@ -90,7 +92,6 @@ class Viewer {
     return this.#go(this.view.from + by, this.view.to + by);
   }
 
-  /** Zoom at a part of the height; by 0 to the whole log. */
   #zoom(factor, at) {
     const depth = this.view.from + at * this.#span();
     const span = factor ? this.#span() / factor : this.tiles.extent;
@@ -111,7 +112,7 @@ class Viewer {
     const span = Math.min(extent, Math.max(Math.abs(to - from) || 0, step * LEAST_ROWS));
     const start = Math.min(Math.max((from + to - span) / 2 || 0, top), this.bottom - span);
     const exact = (depth) => Number(depth.toFixed(this.digits + 3));
-    return { from: exact(start), to: exact(start + span) };
+    return { from: exact(start + this.half) - this.half, to: exact(start + span - this.half) + this.half };
   }
 
   async #recolour() {
@@ -141,9 +142,16 @@ class Viewer {
     this.canvas.ariaBusy = this.tiles.missing().length > 0;
   }
 
+  /** Return the depths of the first and the last row in view. */
+  #rows() {
+    const exact = (depth) => Number(depth.toFixed(this.digits + 3));
+    return { from: exact(this.view.from + this.half), to: exact(this.view.to - this.half) };
+  }
+
   #tell() {
-    this.from.value = this.view.from.toFixed(this.digits);
-    this.to.value = this.view.to.toFixed(this.digits);
+    const { from, to } = this.#rows();
+    this.from.value = from.toFixed(this.digits);
+    this.to.value = to.toFixed(this.digits);
     this.canvas.ariaValueNow = (this.view.from + this.view.to) / 2;
     this.canvas.ariaValueText = `${this.from.value} to ${this.to.value}`;
     this.remember();
@@ -152,12 +160,18 @@ class Viewer {
   /** Let the address, the link and the download say what is in view. */
   #remember() {
     if (!this.canvas.checkVisibility()) return;
-    const { from, to } = this.view;
+    const { from, to } = this.#rows();
     const { log } = this.log;
-    this.link.href = `#/logs/${encodeURIComponent(log)}?${new URLSearchParams({ from, to, map: this.select.value })}`;
-    history.replaceState(null, "", this.link.href);
+    history.replaceState(null, "", `#/logs/${encodeURIComponent(log)}?${new URLSearchParams({ from, to, map: this.select.value })}`);
     const query = { log, depth_min: from, depth_max: to, colormap: this.select.value, format: "png", max_rows: 100_000 };
     downloads(this.save, address("api/frames", query), `${log} ${from} to ${to}.png`);
+  }
+
+  async #copy() {
+    this.#remember();
+    const copied = await copy(location.href);
+    this.link.textContent = copied ? "Copied" : "Copy the address above";
+    setTimeout(() => { this.link.textContent = "Copy link"; }, 2000);
   }
 
   #point(x, part) {

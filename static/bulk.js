@@ -1,0 +1,95 @@
+// What is done with all that are selected: four at a time, and what fails stays selected.
+import { request } from "./api.js";
+import { button, confirm, counted, find, make, sentence } from "./dom.js";
+import * as gallery from "./gallery.js";
+import { choose, clear, forget, selectAll, selected } from "./select.js";
+import { failed } from "./tile.js";
+
+const AT_ONCE = 4;
+let busy = false;
+
+const told = make("span", { role: "status" });
+const note = make("p", { class: "bad", role: "alert", hidden: true });
+const all = button("Select all", loadAll);
+const acts = {
+  Retry: button("Retry", () => each("retried", [...selected.values()].filter(failed), retry)),
+  Delete: button("Delete", remove, { class: "danger" }),
+};
+const bar = make("div", { class: "bulk", role: "region", "aria-label": "Selected pictures" },
+  note, told, all, ...Object.values(acts), button("✕", clear, { class: "quiet", "aria-label": "Select none" }));
+find("#gallery").append(bar);
+
+export function show() {
+  bar.hidden = !selected.size;
+  if (!selected.size) note.hidden = true;
+  if (busy) return;
+  told.textContent = `${counted(selected.size, "picture")} selected`;
+  all.hidden = !gallery.hasMore() && selected.size >= gallery.mosaic.items.length;
+  for (const one of bar.querySelectorAll("button")) one.disabled = false;
+  acts.Retry.disabled = ![...selected.values()].some(failed);
+}
+
+async function loadAll() {
+  try {
+    begin();
+    await gallery.loadRest((loaded) => { told.textContent = `${counted(loaded, "picture")} found…`; });
+  } catch (error) {
+    complain(error.message);
+  }
+  busy = false;
+  selectAll();
+}
+
+function begin() {
+  busy = true;
+  note.hidden = true;
+  for (const one of bar.querySelectorAll("button")) one.disabled = true;
+}
+
+function complain(words) {
+  note.textContent = words;
+  note.hidden = false;
+}
+
+/** Do `act` to all of these; what went well is no longer selected. */
+export async function each(done, items, act) {
+  begin();
+  const waiting = [...items];
+  const faults = [];
+  let finished = 0;
+  const worker = async () => {
+    for (let item = waiting.shift(); item; item = waiting.shift()) {
+      await act(item).catch((error) => faults.push([item, error]));
+      finished += 1;
+      told.textContent = `${finished} of ${counted(items.length, "picture")} ${done}…`;
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  busy = false;
+  clear();
+  for (const [item] of faults) choose(item, true);
+  if (faults.length) complain(`${counted(faults.length, "picture")} not ${done}. ${faults[0][0].name}: ${sentence(faults[0][1])}`);
+  show();
+}
+
+export async function remove() {
+  if (busy || bar.hidden) return;
+  const items = [...selected.values()];
+  const question = items.length === 1 ? `Delete ${items[0].name}?` : `Delete ${counted(items.length, "picture")}?`;
+  if (!(await confirm(question, "With their thumbnails and comments they are gone for good."))) return;
+  await each("deleted", items, erase);
+}
+
+async function erase({ id }) {
+  await request("DELETE", `api/images/${id}`).catch((error) => {
+    if (error.status !== 404) throw error; // gone already
+  });
+  gallery.update(id, null);
+  forget(id);
+}
+
+async function retry({ id }) {
+  const { data } = await (await request("POST", `api/images/${id}/retry`)).json();
+  gallery.update(id, data);
+  gallery.follow(id);
+}

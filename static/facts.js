@@ -1,0 +1,69 @@
+// What is known of a picture, in words of people who take them.
+import { ago, bytes, count, duration, make, table, terms } from "./dom.js";
+
+const MAP = "https://www.openstreetmap.org/";
+
+export function facts(image) {
+  const { width, height, format, size_bytes, datetime } = image.metadata ?? {};
+  const exif = image.exif ?? {};
+  const { caption_source: source } = image;
+  const rows = [
+    ["Uploaded", ago(image.uploaded_at)],
+    ["Taken", datetime && taken(datetime)],
+    ["Size", width && `${count(width)} × ${count(height)} px`],
+    ["File", format && `${format.toUpperCase()}, ${bytes(size_bytes)}`],
+    ["Camera", camera(exif)],
+    ["Lens", exif.LensModel],
+    ["Exposure", exposure(exif)],
+    ["Place", place(exif)],
+    ["Processed in", image.processing_time_ms !== null && duration(image.processing_time_ms)],
+    ["Captioned by", source && (source.provider === "human" ? "a person" : source.model ?? source.provider)],
+  ];
+  return [make("dl", null, terms(rows.filter(([, value]) => value))), ...tags(exif)];
+}
+
+function taken(datetime) {
+  const date = new Date(`${datetime}Z`); // the camera's own time, told as it is
+  if (Number.isNaN(date.getTime())) return datetime.replace("T", " ");
+  return date.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short", timeZone: "UTC" });
+}
+
+function camera({ Make: maker = "", Model: model = "" }) {
+  const [brand, name] = [maker, model].map((one) => String(one).trim());
+  return name.toLowerCase().startsWith(brand.toLowerCase()) ? name : `${brand} ${name}`.trim();
+}
+
+const number = (value) => (Number.isFinite(value) && value > 0 ? value : 0);
+const short = (value) => Number(value.toFixed(1));
+
+function exposure(exif) {
+  const time_s = number(exif.ExposureTime);
+  const time = time_s && (time_s < 0.3 ? `1/${Math.round(1 / time_s)}` : short(time_s));
+  const iso = [exif.PhotographicSensitivity ?? exif.ISOSpeedRatings].flat()[0];
+  const [stop, long, full] = [exif.FNumber, exif.FocalLength, exif.FocalLengthIn35mmFilm].map(number);
+  return [
+    time && `${time} s`,
+    stop && `f/${short(stop)}`,
+    number(iso) && `ISO ${iso}`,
+    long && `${short(long)} mm${full && full !== long ? ` (${full} mm equivalent)` : ""}`,
+  ].filter(Boolean).join(", ");
+}
+
+/** Link to a map; the service tells coordinates only where it is set to. */
+function place({ GPSLatitude: latitude, GPSLatitudeRef: ns, GPSLongitude: longitude, GPSLongitudeRef: ew }) {
+  const [lat, lon] = [degrees(latitude, ns === "S"), degrees(longitude, ew === "W")];
+  if (lat === null || lon === null) return null;
+  const href = `${MAP}?mlat=${lat}&mlon=${lon}#map=14/${lat}/${lon}`;
+  return make("a", { href, rel: "noreferrer", target: "_blank" }, `${lat}, ${lon}`);
+}
+
+function degrees(parts, negative) {
+  if (!Array.isArray(parts) || parts.length !== 3 || !parts.every(Number.isFinite)) return null;
+  const [whole, minutes, seconds] = parts;
+  return Number(((whole + minutes / 60 + seconds / 3600) * (negative ? -1 : 1)).toFixed(5));
+}
+
+function tags(exif) {
+  const rows = Object.entries(exif).map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : value]);
+  return rows.length ? [make("details", null, make("summary", null, `EXIF, tags: ${rows.length}`), table("EXIF", ["Tag", "Value"], rows))] : [];
+}

@@ -1,0 +1,26 @@
+// The keys, listed.
+import { answered, button, find, make, styled } from "./dom.js";
+
+const KEYS = {
+  Everywhere: [["?", "List the keys"], ["Esc", "Close, or select none"]],
+  Pictures: [
+    ["← → ↑ ↓ Home End", "Go from picture to picture"], ["Enter", "Open"], ["Space", "Select"],
+    ["Shift + arrows, Shift + click", "Select a range"], ["Ctrl + A", "Select all that are loaded"],
+    ["Delete", "Delete what is selected"], ["/", "Search"],
+  ],
+  "One picture": [
+    ["← →", "Previous, next"], ["+ −", "Zoom"], ["0", "Whole picture"], ["1", "Pixel by pixel"],
+    ["i", "Fold the facts"], ["Ctrl + Enter", "Send a comment"], ["Delete", "Delete the picture"],
+  ],
+  "Depth log": [["↑ ↓ Page up, Page down", "Move"], ["Home End", "Top, bottom"], ["+ −", "Zoom"], ["0", "Whole log"]],
+};
+
+const row = ([keys, act]) => make("div", null, make("dt", null, keys), make("dd", null, act));
+const dialog = make("dialog", { class: "box keys", "aria-labelledby": "keys-title" },
+  make("h2", { id: "keys-title" }, "Keys"),
+  ...Object.entries(KEYS).map(([part, keys]) => make("section", null, make("h3", null, part), make("dl", null, keys.map(row)))),
+  button("Close", () => dialog.close()));
+find("body").append(dialog);
+await styled("picture");
+
+export const open = () => answered(dialog);
