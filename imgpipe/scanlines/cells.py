@@ -6,7 +6,7 @@ and an unclosed quote can never swallow more than its own line.
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,7 +63,7 @@ def is_blank(line: bytes) -> bool:
 
 def parse_line(line: bytes, width: int) -> tuple[float, bytes] | None:
     """Read a line of ``width`` cells as depth and pixels; None when anything about it is wrong."""
-    first, *others = _split(line)
+    first, *others = split(line)
     if len(line) > LINE_BYTES or len(others) != width - 1:
         return None
     depth = parse_depth(first)
@@ -77,29 +77,38 @@ def parse_line(line: bytes, width: int) -> tuple[float, bytes] | None:
 
 def explain_line(line: bytes, columns: Sequence[str]) -> Iterator[Problem]:
     """Say what is wrong with a line that ``parse_line`` refused: column, found, expected."""
-    if len(line) > LINE_BYTES:
-        yield None, "a longer line", f"at most {LINE_BYTES:,} bytes a line"
-        return
-    cells = _split(line)
-    if line.count(b'"') % 2:
-        yield None, next(cell for cell in cells if cell.count('"') % 2), "every quote closed on its own line"
-    elif len(cells) != len(columns):
-        yield None, f"{len(cells)} cells", f"{len(columns)} cells"
+    problem = explain_shape(line, len(columns))
+    if problem:
+        yield problem
     else:
-        yield from _explain_cells(cells, columns)
+        yield from explain_cells(split(line), columns, parse_pixel, A_PIXEL)
 
 
-def _explain_cells(cells: Sequence[str], columns: Sequence[str]) -> Iterator[Problem]:
+def explain_shape(line: bytes, width: int) -> Problem | None:
+    """Say what is wrong with a line as a whole: too long, a quote left open, or not ``width`` cells."""
+    if len(line) > LINE_BYTES:
+        return None, "a longer line", f"at most {LINE_BYTES:,} bytes a line"
+    cells = split(line)
+    if line.count(b'"') % 2:
+        found = next(cell for cell in cells if cell.count('"') % 2)
+        return None, found, "every quote closed on its own line"
+    return (None, f"{len(cells)} cells", f"{width} cells") if len(cells) != width else None
+
+
+def explain_cells(
+    cells: Sequence[str], columns: Sequence[str], parse: Callable[[str], float | None], expected: str
+) -> Iterator[Problem]:
+    """Say which cells are wrong: the depth, and those that ``parse`` makes nothing of."""
     if parse_depth(cells[0]) is None:
         yield columns[0], cells[0], A_DEPTH
     for name, cell in zip(columns[1:], cells[1:], strict=True):
-        if parse_pixel(cell) is None:
-            yield name, cell, A_PIXEL
+        if parse(cell) is None:
+            yield name, cell, expected
 
 
 def parse_depth(cell: str) -> float | None:
     """Read a finite decimal number exactly as ``float()`` does, -0.0 as 0.0; None for anything else."""
-    text = _bare(cell)
+    text = bare(cell)
     depth = float(text) if _DEPTH.fullmatch(text) else math.nan
     return depth + 0.0 if math.isfinite(depth) else None
 
@@ -108,16 +117,17 @@ def parse_pixel(cell: str) -> int | None:
     """Read a whole number from 0 to 255, spelled like ``7``, ``007`` or ``7.0``; None for anything else."""
     if cell in _PIXELS:
         return _PIXELS[cell]
-    match = _PIXEL.fullmatch(_bare(cell))
+    match = _PIXEL.fullmatch(bare(cell))
     value = int(match[1]) if match else 256
     return value if value < 256 else None
 
 
-def _split(line: bytes) -> list[str]:
+def split(line: bytes) -> list[str]:
+    """Cut a line at its commas."""
     return line.removesuffix(b"\r").decode("utf-8", "replace").split(",")
 
 
-def _bare(cell: str) -> str:
+def bare(cell: str) -> str:
     """Take off blanks, one pair of quotes and the blanks inside."""
     text = cell.strip(" \t")
     return text[1:-1].strip(" \t") if len(text) > 1 and text[0] == text[-1] == '"' else text

@@ -44,7 +44,7 @@ def parse(kind: str = "none", percentiles: str | None = None, window: str | None
     """
     if kind not in KINDS:
         raise _refusal("contrast", f"expected one of {', '.join(KINDS)}")
-    low, high = PERCENTILES if percentiles is None else _parse_percentiles(percentiles)
+    low, high = PERCENTILES if percentiles is None else parse_percentiles(percentiles)
     span = None if window is None else _parse_window(window)
     return None if kind == "none" else Contrast(kind, low, high, span)
 
@@ -113,7 +113,8 @@ def _refusal(parameter: str, problem: str) -> InvalidParameter:
     return InvalidParameter(f"{parameter}: {problem}", details={"parameter": parameter})
 
 
-def _parse_percentiles(text: str) -> tuple[Fraction, Fraction]:
+def parse_percentiles(text: str) -> tuple[Fraction, Fraction]:
+    """Read two percentages such as ``2,98``, of four decimals at most. Raises: InvalidParameter."""
     parts = [part.strip() for part in text.split(",")]
     if len(parts) == 2 and all(map(_PERCENTILE.fullmatch, parts)):
         low, high = map(Fraction, parts)

@@ -5,6 +5,8 @@ this module proves that a chunk is written in the plainest way (digits, commas, 
 ``cells``.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,8 +19,30 @@ _MARGIN = b",,,,"
 _INVALID = 256
 
 
+class Table(NamedTuple):
+    """Plain lines: ``chunk`` without CR and blanks, and where each cell ends in it, (rows, cells a row).
+
+    ``raw`` are the bytes behind a margin of four commas, and ``is_end`` tells which of them end a cell.
+    """
+
+    chunk: bytes
+    raw: NDArray[np.uint8]
+    is_end: NDArray[np.bool_]
+    ends: NDArray[np.intp]
+
+
 def parse(chunk: bytes, source_width: int) -> Block | None:
     """Read whole lines of one depth and ``source_width`` pixels; None when any is not plainly right."""
+    table = lay_out(chunk, source_width)
+    if table is None:
+        return None
+    depths = parse_depths(table)
+    pixels = _parse_pixels(table.raw, table.is_end, table.ends)
+    return None if depths is None or pixels is None else Block(depths, pixels)
+
+
+def lay_out(chunk: bytes, source_width: int) -> Table | None:
+    """Find the cells of whole lines; None when these do not have one depth and ``source_width`` more."""
     if len(chunk) > LINE_BYTES:
         return None
     if b"\r" in chunk:
@@ -34,14 +58,14 @@ def parse(chunk: bytes, source_width: int) -> Block | None:
     # With a line end in each of these places, and so many in all, there is none elsewhere.
     if left_over or np.count_nonzero(is_newline) != rows or not is_newline[4:].take(line_ends).all():
         return None
-    starts = [0, *(line_ends[:-1] + 1).tolist()]
-    depths = _parse_depths(chunk, starts, ends[:: source_width + 1].tolist())
-    pixels = _parse_pixels(raw, is_end, ends.reshape(rows, -1))
-    return None if depths is None or pixels is None else Block(depths, pixels)
+    return Table(chunk, raw, is_end, ends.reshape(rows, -1))
 
 
-def _parse_depths(chunk: bytes, starts: list[int], ends: list[int]) -> NDArray[np.float64] | None:
-    texts = [chunk[start:end] for start, end in zip(starts, ends, strict=True)]
+def parse_depths(table: Table) -> NDArray[np.float64] | None:
+    """Read the first cell of each line; None when one is not plainly a finite decimal number."""
+    starts = [0, *(table.ends[:-1, -1] + 1).tolist()]
+    ends = table.ends[:, 0].tolist()
+    texts = [table.chunk[start:end] for start, end in zip(starts, ends, strict=True)]
     # Of these bytes float() reads nothing but decimal numbers: no nan, no inf, no 1_000.
     if b"".join(texts).translate(None, _DEPTH_BYTES):
         return None

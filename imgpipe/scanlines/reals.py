@@ -1,0 +1,162 @@
+"""Read a chunk of real numbers as arrays of machine words: fast, and silent where it is not certain.
+
+Eight digits are a word of 64 bits, of which three multiplications make a number, for all cells at once.
+``realcells`` says what is right; this module proves that a chunk is written plainly (digits, points, minus
+signs, commas, line ends) or leaves it, or single cells, to ``realcells``. A value is what ``float`` reads.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgpipe.scanlines import digits
+from imgpipe.scanlines.realcells import Reals, Rules, Values, parse_value
+
+_POINT, _MINUS = b".-"
+_WORD = 8
+# Stands before the first cell, so that every place has three words to its left: that many digits are read.
+_MARGIN = b"," * (3 * _WORD)
+# So many digits fit in a word as a number; and 10**19 is still a double, as all powers of ten up to 10**22.
+_DIGITS = 19
+_POWERS = 10.0 ** np.arange(_DIGITS + 1)
+# Whole numbers up to here are doubles; beyond, the quotient takes two steps.
+_EXACT = 2.0**53
+_LARGEST = 9e18
+# Masks for the last n bytes of a word as it lies in memory, n from 0 to 8.
+_LAST = np.array([2**64 - (1 << 8 * (_WORD - n)) for n in range(_WORD + 1)], np.uint64)
+_ZEROS, _ABOVE_NINE, _HIGH_BITS = (np.uint64(int(byte * _WORD, 16)) for byte in ("30", "76", "80"))
+
+Words = NDArray[np.uint64]
+Places = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+
+
+def parse(chunk: bytes, source_width: int, rules: Rules) -> Values | None:
+    """Read whole lines of one depth and ``source_width`` values; None when any is not plainly right."""
+    table = digits.lay_out(chunk, source_width)
+    if table is None:
+        return None
+    depths = digits.parse_depths(table)
+    values = None if depths is None else _parse_values(table, rules)
+    if depths is None or values is None:
+        return None
+    values = rules.blank(values)
+    return Values(depths, values) if rules.accept(values) else None
+
+
+def _parse_values(table: digits.Table, rules: Rules) -> Reals | None:
+    """Read all cells but a line's first at once, and those few that are written otherwise one by one."""
+    ends = table.ends[:, 1:]
+    starts = table.ends[:, :-1] + 1
+    raw = np.frombuffer(_MARGIN + table.chunk, np.uint8)
+    negative: Mask | None = None
+    begins = starts
+    if b"-" in table.chunk:
+        negative = raw.take(starts + len(_MARGIN)) == _MINUS
+        begins = starts + negative
+    points = _find_points(table, begins, ends)
+    values, odd = _evaluate(raw, begins, points, ends)
+    if negative is not None:
+        np.negative(values, out=values, where=negative)
+    values += 0.0  # -0.0 becomes 0.0
+    if not odd.any():
+        return values
+    if rules.missing:
+        values[starts == ends] = np.nan
+        odd &= starts < ends
+    return values if _read_others(table.chunk, values, odd, starts, ends, rules) else None
+
+
+def _read_others(chunk: bytes, values: Reals, odd: Mask, starts: Places, ends: Places, rules: Rules) -> bool:
+    """Put in the values of odd cells, in place; False when one is no value."""
+    for row, column in np.argwhere(odd).tolist():
+        text = chunk[starts[row, column] : ends[row, column]].decode("ascii", "replace")
+        value = parse_value(text, rules)
+        if value is None:
+            return False
+        values[row, column] = value
+    return True
+
+
+def _find_points(table: digits.Table, begins: Places, ends: Places) -> Places:
+    """Return where each cell's last point is, or its end where there is none."""
+    places = np.flatnonzero(table.raw[4:] == _POINT)
+    for skipped in (0, 1):  # the depths may have points, or not
+        if len(places) == table.ends[:, skipped:].size:
+            points = places.reshape(len(ends), -1)[:, 1 - skipped :]
+            if ((points >= begins) & (points < ends)).all():
+                return points
+    points = table.ends.copy()
+    points.ravel()[np.searchsorted(table.ends.ravel(), places)] = places
+    return points[:, 1:]
+
+
+def _evaluate(raw: NDArray[np.uint8], begins: Places, points: Places, ends: Places) -> tuple[Reals, Mask]:
+    """Return whole part and decimals as one number, and which cells have to be read otherwise."""
+    # The same bytes as words that begin at every byte.
+    words = np.ascontiguousarray(np.ndarray(len(raw) - _WORD + 1, "<u8", raw, strides=(1,)))
+    decimals = np.maximum(ends - points - 1, 0)
+    wholes = points - begins
+    whole, wrong_whole = _parse_digits(words, points, wholes)
+    part, wrong_part = _parse_digits(words, ends, decimals)
+    odd = wrong_whole | wrong_part | (wholes + decimals == 0)
+    powers = _POWERS.take(decimals, mode="clip")
+    rough = whole * powers + part
+    if rough.max(initial=0) < _EXACT:
+        return rough / powers, odd
+    odd |= rough >= _LARGEST
+    with np.errstate(invalid="ignore", over="ignore"):
+        numerator = whole * powers.astype(np.uint64) + part
+    values, certain = _divide(numerator, powers)
+    return values, odd | ~certain
+
+
+def _parse_digits(words: Words, ends: Places, counts: Places) -> tuple[Words, Mask]:
+    """Make numbers of so many digits before each end, at most 19; and tell where there is anything else."""
+    most = int(counts.max(initial=0))
+    number, wrong = _parse_word(words.take(ends + (len(_MARGIN) - _WORD)), counts)
+    for before in range(_WORD, min(most, _DIGITS), _WORD):
+        begins = ends + (len(_MARGIN) - _WORD - before)
+        more, also = _parse_word(words.take(begins), counts - before)
+        number += more * np.uint64(10**before)
+        wrong |= also
+    return number, wrong | (counts > _DIGITS) if most > _DIGITS else wrong
+
+
+def _parse_word(words: Words, counts: Places) -> tuple[Words, Mask]:
+    """Make numbers of the last ``counts`` bytes of words; bytes that are no digits are told."""
+    found = (words ^ _ZEROS) & _LAST.take(counts, mode="clip")
+    wrong = ((found + _ABOVE_NINE) | found) & _HIGH_BITS != 0
+    # Pairs of digits, then of pairs, then of those: each step puts the left one's worth upon the right one's.
+    found = (found * np.uint64(1 + (10 << 8)) >> np.uint64(8)) & np.uint64(0x00FF00FF00FF00FF)
+    found = (found * np.uint64(1 + (100 << 16)) >> np.uint64(16)) & np.uint64(0x0000FFFF0000FFFF)
+    found = found * np.uint64(1 + (10_000 << 32)) >> np.uint64(32)
+    return found, wrong
+
+
+def _divide(numerator: Words, powers: Reals) -> tuple[Reals, Mask]:
+    """Divide whole numbers of up to 64 bits by powers of ten; tell where the rounding is certain."""
+    high = numerator.astype(np.float64)
+    low = (numerator - high.astype(np.uint64)).view(np.int64).astype(np.float64)
+    quotient = high / powers
+    rest = (_remainder(high, quotient, powers) + low) / powers
+    # The rest is known to 50 bits: where a hair more or less gives the same double, it is the nearest.
+    hair = np.abs(rest) * 2.0**-40
+    return quotient + rest, quotient + (rest - hair) == quotient + (rest + hair)
+
+
+def _remainder(high: Reals, quotient: Reals, powers: Reals) -> Reals:
+    """Return high - quotient * powers without rounding (T. J. Dekker, A floating-point technique, 1971)."""
+    product = quotient * powers
+    quotient_head, powers_head = _head(quotient), _head(powers)
+    quotient_tail, powers_tail = quotient - quotient_head, powers - powers_head
+    error = quotient_head * powers_head - product
+    error += quotient_head * powers_tail
+    error += quotient_tail * powers_head
+    error += quotient_tail * powers_tail
+    return (high - product) - error
+
+
+def _head(numbers: Reals) -> Reals:
+    """Return the upper 26 bits of doubles."""
+    large = numbers * (2.0**27 + 1)
+    return large - (large - numbers)
