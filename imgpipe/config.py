@@ -14,6 +14,8 @@ from dotenv import load_dotenv
 
 from imgpipe import options
 from imgpipe.errors import ConfigError
+from imgpipe.imaging import formats
+from imgpipe.imaging.recipe import LEAST_PX, MOST_PX, RECIPE, Recipe, read_recipe
 from imgpipe.options import CAPTIONERS, option
 
 PACKAGE = Path(__file__).resolve().parent
@@ -29,7 +31,7 @@ LATER = frozenset(
     f"IMGPIPE_{name}"
     for names in (
         ("PUBLIC_METRICS", "PUBLIC_DOCS", "CORS_ORIGINS", "PROXY_HOPS", "MAX_BACKLOG"),
-        ("RATE_LIMIT", "DEDUPE", "THUMBNAILS", "NEGOTIATE_FORMATS"),
+        ("RATE_LIMIT", "DEDUPE", "NEGOTIATE_FORMATS"),
     )
     for name in names
 )
@@ -165,6 +167,20 @@ class Settings:
         "largest CSV that a form may carry, bytes",
         options.between(1, 2**40),
     )
+    accept: tuple[str, ...] = option(
+        "IMGPIPE_ACCEPT",
+        formats.DEFAULT,
+        f"names out of {', '.join(formats.FORMATS)} with commas between them",
+        f"formats of pictures that are taken in, out of {', '.join(formats.FORMATS)}",
+        formats.read_names,
+    )
+    thumbnails: Recipe = option(
+        "IMGPIPE_THUMBNAILS",
+        RECIPE,
+        f"{RECIPE}, and more such names with a longest side of {LEAST_PX} to {MOST_PX} px",
+        "sizes of thumbnails, each with its longest side, px; small and medium stay",
+        read_recipe,
+    )
     expose_gps: bool = option(
         "IMGPIPE_EXPOSE_GPS", False, "true or false", "show GPS tags in the JSON", options.flag
     )
@@ -274,4 +290,6 @@ def table(settings: Settings) -> Iterator[tuple[str, str, str]]:
 def _shown(entry: "Field[Any]", value: Any) -> str:
     if entry.metadata["secret"] and value:
         return re.sub(r"(?<=://).*(?=@)|(?<=\?).*", "***", value) if "://" in value else "***"
+    if isinstance(value, tuple):
+        return ",".join(value)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -35,9 +35,9 @@ class NoFile(ImgpipeError):
 
 
 class UnsupportedType(ImgpipeError):
-    """The bytes are neither JPEG nor PNG, whatever the name or the client's type says."""
+    """The bytes are of no format that is accepted, whatever the name or the client's type says."""
 
-    status, code, sentence = 400, "unsupported_type", "Unsupported file type. Use JPG or PNG."
+    status, code, sentence = 400, "unsupported_type", "Unsupported file type."
 
 
 class CorruptImage(ImgpipeError):

@@ -10,8 +10,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "imgpipe"
 # From the ground up: a part imports from its own row or those above it in this table.
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("errors", "clock", "text", "options", "config", "logs", "outbound"),
+    ("errors", "clock", "text", "logs", "outbound"),
     ("imaging", "scanlines", "captions", "storage", "jobs"),
+    ("options", "config"),  # what can be chosen stands in the engines' own tables
     ("database",),
     ("extensions",),
     ("pictures", "depthlogs"),
@@ -23,7 +24,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
 )
 LEVELS = {part: level for level, row in enumerate(ROWS) for part in row}
 SEALED = ROWS[1]  # these never know each other, nor the web, nor the database
-SUBJECTS = ROWS[4]  # pictures and depth logs do not know each other either
+SUBJECTS = ROWS[5]  # pictures and depth logs do not know each other either
 ALONE = "client"  # for other programs: it imports nothing of the house
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager"}
 # Heavy ones behind a chosen plugin: module -> what it may import where it is needed.

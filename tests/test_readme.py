@@ -31,8 +31,10 @@ def options(app: Flask) -> str:
 def _default(value: Any) -> str:
     if isinstance(value, Path):
         return "`instance/`"
+    if isinstance(value, tuple):
+        value = ",".join(value)
     text = str(value).lower() if isinstance(value, bool) else str(value or "")
-    return f"`{text}`" if text and text != "()" else ""
+    return f"`{text}`" if text else ""
 
 
 def example(app: Flask) -> str:

@@ -48,6 +48,9 @@ def init_app(app: Flask) -> None:
         OPENAPI_JSON_PATH="openapi.json",
     )
     rest = _Api(app)
+    names = {"type": "string", "enum": list(app.extensions["imgpipe"].settings.thumbnails.names)}
+    app.url_map.converters["thumbnail"] = thumbnails.ThumbnailName
+    rest.register_converter(thumbnails.ThumbnailName, lambda _: names)
     for blueprint in BLUEPRINTS:
         rest.register_blueprint(blueprint)
     app.register_blueprint(docs.blp)

@@ -10,6 +10,7 @@ from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.schemas import ImageSchema, WaitQuery, image_id
 from imgpipe.database.models import Image
 from imgpipe.extensions import parts
+from imgpipe.imaging.formats import FORMATS
 from imgpipe.pictures import gallery
 
 blp = Blueprint("detail", __name__, description="One picture")
@@ -83,7 +84,6 @@ def original(id: str) -> Response:
 
 def _safe_name(image: Image) -> str:
     """Return the display name with an ending that is true, so that no page passes for a picture."""
-    endings = (".png",) if image.format == "png" else (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo")
-    if image.original_name.lower().endswith(endings):
+    if image.original_name.lower().endswith(FORMATS[image.format].suffixes):
         return image.original_name
     return f"{image.original_name}.{image.format}"

@@ -1,12 +1,16 @@
 """Serve the web page and the API's documentation, both without the internet."""
 
 import re
+from collections.abc import Collection
 from typing import Any
 
-from flask import Blueprint, Response, current_app, render_template, send_from_directory
+from flask import Blueprint, Response, current_app, render_template, request
 from markupsafe import Markup, escape
 
 from imgpipe.config import STATIC
+from imgpipe.extensions import parts
+from imgpipe.imaging import formats
+from imgpipe.imaging.formats import FORMATS
 
 blp = Blueprint("docs", __name__)
 CSP = (
@@ -17,8 +21,22 @@ CSP = (
 
 @blp.get("/")
 def page() -> Response:
-    """Serve the web page."""
-    return _guarded(send_from_directory(STATIC, "index.html", max_age=0))
+    """Serve the web page, its file picker set to the formats that are taken in."""
+    text = (STATIC / "index.html").read_text(encoding="utf-8")
+    accepted = parts.settings.accept
+    for standard, ours in zip(_picked(formats.DEFAULT), _picked(accepted), strict=True):
+        text = text.replace(standard, ours)
+    response = current_app.make_response(text)
+    response.cache_control.no_cache = True
+    response.add_etag()
+    response.make_conditional(request.environ)
+    return _guarded(response)
+
+
+def _picked(accepted: Collection[str]) -> tuple[str, str]:
+    """Return what the page says of the formats: to the browser's file dialog, and to a person."""
+    types = [FORMATS[name].picker for name in accepted]
+    return f'accept="{",".join(types)}"', formats.choice(accepted)
 
 
 @blp.get("/api/docs")

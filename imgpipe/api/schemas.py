@@ -14,13 +14,13 @@ from imgpipe.database.models import Image
 from imgpipe.database.paging import Page
 from imgpipe.errors import ImageNotFound
 from imgpipe.extensions import parts
+from imgpipe.imaging.formats import FORMATS
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500
 MAX_WAIT_S = 30
 MAX_QUERY = 200
 STATUSES = ("processing", "success", "failed")
-THUMBNAILS = ("small", "medium", "square")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -93,7 +93,7 @@ class MetadataSchema(ma.Schema):
 
     width = fields.Integer()
     height = fields.Integer()
-    format = fields.String(metadata={"enum": ["jpg", "png"]})
+    format = fields.String(metadata={"enum": list(FORMATS)})
     size_bytes = fields.Integer()
     mode = fields.String()
     orientation = fields.Integer()
@@ -140,7 +140,7 @@ class ImageItemSchema(ma.Schema):
 
     def _thumbnails(self, image: Image) -> dict[str, str]:
         base = links.image(image.id)
-        return {name: f"{base}/thumbnails/{name}" for name in THUMBNAILS}
+        return {name: f"{base}/thumbnails/{name}" for name in parts.settings.thumbnails.names}
 
 
 class ImageSchema(ImageItemSchema):

@@ -3,23 +3,30 @@
 from uuid import UUID
 
 from flask import Response, request
+from werkzeug.routing import UnicodeConverter
 
 from imgpipe.api.http import files
 from imgpipe.api.http.blueprint import Blueprint
-from imgpipe.api.schemas import THUMBNAILS, image_id
+from imgpipe.api.schemas import image_id
 from imgpipe.errors import NotFound
 from imgpipe.extensions import parts
 from imgpipe.pictures import gallery
 
+
+class ThumbnailName(UnicodeConverter):
+    """Any name; which there are is the configuration's to say."""
+
+
 blp = Blueprint("thumbnails", __name__, description="Thumbnails and the square")
 
 
-@blp.route("/api/images/<id>/thumbnails/<name>")
+@blp.route("/api/images/<id>/thumbnails/<thumbnail:name>")
 @blp.response(200, {"type": "string", "format": "binary"}, content_type="image/*")
 def thumbnail(id: str, name: str) -> Response:
     """Serve `small` (fits 128x128), `medium` (fits 512x512) or `square` (512x512, padded with black)."""
-    if name not in THUMBNAILS:
-        raise NotFound(f"There are {', '.join(THUMBNAILS)}.")
+    names = parts.settings.thumbnails.names
+    if name not in names:
+        raise NotFound(f"There are {', '.join(names)}.")
     about = image_id(id)
     if address := _elsewhere(about, name):
         return files.send_on(address)

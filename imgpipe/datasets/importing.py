@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,11 +18,9 @@ from imgpipe.database.engine import db
 from imgpipe.database.models import Image
 from imgpipe.errors import ImgpipeError, TooLarge, UnsupportedType
 from imgpipe.extensions import parts
-from imgpipe.imaging.source import format_of
+from imgpipe.imaging.formats import HEAD_BYTES, format_of, suffixes
 from imgpipe.pictures import intake
 
-SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png"}
-HEAD_BYTES = 16
 THREADS = 4
 IN_WORK = 128  # pictures queued ahead: enough for every worker, few enough that an interrupt costs nothing
 LOOK_S = 0.1
@@ -46,12 +44,12 @@ def find(places: Iterable[Path]) -> Iterator[Path]:
     A folder that can't be read is yielded itself: taking it in tells why. The storage's own folder below
     a place is left out.
     """
-    own = Path(parts.settings.storage).resolve()
+    own, accepted = Path(parts.settings.storage).resolve(), parts.settings.accept
     for place in places:
-        yield from _search(place, own) if place.is_dir() else (place,)
+        yield from _search(place, own, suffixes(accepted)) if place.is_dir() else (place,)
 
 
-def _search(folder: Path, own: Path) -> Iterator[Path]:
+def _search(folder: Path, own: Path, endings: Collection[str]) -> Iterator[Path]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
@@ -62,15 +60,15 @@ def _search(folder: Path, own: Path) -> Iterator[Path]:
         if entry.name.startswith("."):
             continue
         if entry.is_dir(follow_symlinks=False):
-            yield from _search(path, own) if path.resolve() != own else ()
-        elif entry.is_file() and (path.suffix.lower() in SUFFIXES or _begins_like_one(path)):
+            yield from _search(path, own, endings) if path.resolve() != own else ()
+        elif entry.is_file() and (path.suffix.lower() in endings or _begins_like_one(path)):
             yield path
 
 
 def _begins_like_one(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            format_of(file.read(HEAD_BYTES))
+            format_of(file.read(HEAD_BYTES), parts.settings.accept)
     except (OSError, UnsupportedType):
         return False
     return True

@@ -52,7 +52,7 @@ def _restore(app: Flask, image_id: UUID) -> None:
         try:
             with gallery.open_stored(image) as stream:
                 data = stream.read()
-            for derivative in pipeline.run(data).derivatives:
+            for derivative in pipeline.run(data, parts.settings.thumbnails).derivatives:
                 _put_back(image_id, derivative)
         except MissingObject:
             _fail(image_id, "original_missing", "The original file is missing.")

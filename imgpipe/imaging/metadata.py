@@ -9,9 +9,8 @@ from typing import Any, TypedDict
 from PIL.ExifTags import GPSTAGS, IFD, TAGS, Base
 from PIL.Image import Exif, Image
 
-from imgpipe.imaging.complexity import MAX_EXIF_BYTES
 from imgpipe.imaging.geometry import upright_size
-from imgpipe.imaging.source import Format
+from imgpipe.imaging.limits import MAX_EXIF_BYTES
 from imgpipe.imaging.tags import plain_value
 
 EXIF_LIMIT_BYTES = 32 * 1024
@@ -28,7 +27,7 @@ class Metadata(TypedDict):
 
     width: int
     height: int
-    format: Format
+    format: str
     size_bytes: int
     mode: str
     orientation: int
@@ -36,7 +35,7 @@ class Metadata(TypedDict):
     exif: dict[str, Any]
 
 
-def describe_picture(picture: Image, kind: Format, size_bytes: int) -> Metadata:
+def describe_picture(picture: Image, kind: str, size_bytes: int) -> Metadata:
     """Read everything that later conversions lose.
 
     ``exif`` maps Pillow's tag names to plain values, tags of the 0th, the Exif and the GPS IFD side by side

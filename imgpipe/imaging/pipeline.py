@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from time import perf_counter
 
-from imgpipe.imaging.source import damage_refused, format_of, open_picture
+from imgpipe.imaging.damage import damage_refused
+from imgpipe.imaging.formats import format_of, open_picture
+from imgpipe.imaging.recipe import RECIPE, Recipe
 from imgpipe.imaging.steps import describe, fingerprint, flatten, orient, shrink, square, thumbnails, to_srgb
 from imgpipe.imaging.work import Work
 
@@ -12,8 +14,8 @@ Step = Callable[[Work], None]
 STEPS: tuple[Step, ...] = (describe, shrink, orient, to_srgb, flatten, fingerprint, thumbnails, square)
 
 
-def run(data: bytes) -> Work:
-    """Make everything out of one JPEG or PNG that ``probe`` has let through.
+def run(data: bytes, recipe: Recipe = RECIPE) -> Work:
+    """Make everything in the recipe out of the bytes of one picture that ``probe`` has let through.
 
     Safe in threads; Pillow gives up the interpreter lock while it decodes, resizes and encodes.
 
@@ -21,7 +23,8 @@ def run(data: bytes) -> Work:
         CorruptImage: the bytes cannot be decoded to the end.
     """
     with damage_refused():
-        work = Work(data, format_of(data), open_picture(data))
+        format = format_of(data)
+        work = Work(data, format, open_picture(data, format), recipe)
         for step in STEPS:
             began = perf_counter()
             step(work)

@@ -1,37 +1,40 @@
 """Look at a picture's header and refuse what should never be decoded."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from imgpipe.errors import NoFile, TooManyPixels
-from imgpipe.imaging.complexity import check_jpeg, check_png
-from imgpipe.imaging.source import Format, damage_refused, format_of, open_picture
+from imgpipe.errors import CorruptImage, NoFile
+from imgpipe.imaging.damage import damage_refused
+from imgpipe.imaging.formats import DEFAULT, format_of, open_picture
+from imgpipe.imaging.limits import check_size
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
     """What a file says about itself: ``width`` and ``height`` in px as stored, not yet upright."""
 
-    format: Format
+    format: str
     width: int
     height: int
 
 
-def probe(data: bytes, max_pixels: int) -> Header:
+def probe(data: bytes, max_pixels: int, accepted: Collection[str] = DEFAULT) -> Header:
     """Read the header of a whole file; no pixel is decoded, so a cut or damaged body goes unnoticed.
 
     Raises:
         NoFile: there are no bytes.
-        UnsupportedType: neither JPEG nor PNG by content.
-        TooComplex: over 100 scans of a JPEG, over 10,000 chunks of a PNG.
+        UnsupportedType: none of the ``accepted`` formats by content.
+        TooComplex: more scans, chunks or tiles than any honest file has.
         CorruptImage: the header cannot be read.
-        TooManyPixels: width x height is over ``max_pixels``.
+        TooManyPixels: width x height is over ``max_pixels``, or a side over 65,535 px.
     """
     if not data:
         raise NoFile
-    kind = format_of(data)
-    (check_jpeg if kind == "jpg" else check_png)(data)
+    format = format_of(data, accepted)
     with damage_refused():
-        width, height = open_picture(data).size
-    if width * height > max_pixels:
-        raise TooManyPixels(details={"width": width, "height": height, "max_pixels": max_pixels})
-    return Header(kind, width, height)
+        measure = format.measure(data)
+        check_size(measure, max_pixels)
+        size = open_picture(data, format).size
+    if size != (measure.width, measure.height):
+        raise CorruptImage
+    return Header(format.name, *size)

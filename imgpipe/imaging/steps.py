@@ -5,41 +5,39 @@ Shrinking comes as early as it can, so that every later step works on some 500 p
 
 from PIL.Image import Image, Resampling
 
-from imgpipe.imaging.color import BLACK, convert_to_srgb, lay_on, shows_through, smooth
+from imgpipe.imaging.color import BLACK, convert_to_srgb, lay_on, shows_through
 from imgpipe.imaging.encoding import encode
 from imgpipe.imaging.fingerprint import dominant_color, perceptual_hash
 from imgpipe.imaging.geometry import Size, fit, turn_upright, upright_size
 from imgpipe.imaging.metadata import describe_picture
-from imgpipe.imaging.work import Derivative, Name, Work
+from imgpipe.imaging.recipe import SQUARE, SQUARE_PX
+from imgpipe.imaging.shrinking import shrink as resample
+from imgpipe.imaging.work import Derivative, Work
 
-SMALL, MEDIUM, SQUARE = 128, 512, 512
-
-# How far above the medium the JPEG decoder's own scaling stops, and LANCZOS begins. Measured on 12 MP: twice
-# costs 1.75 times the time for 0.001 of SSIM, once is no faster and visibly softer; at 24 MP 1.4 lets the
-# decoder go down to 1/8 (750 px), which 1.5 would just miss.
+# How far above the largest size the JPEG decoder's own scaling stops, and LANCZOS begins. Measured on 12 MP
+# for 512 px: twice costs 1.75 times the time for 0.001 of SSIM, once is no faster and visibly softer; at
+# 24 MP 1.4 lets the decoder go down to 1/8 (750 px), which 1.5 would just miss.
 DRAFT_GAP = 1.4
-# The same for everything else, where Pillow averages whole blocks first. Three times takes a 12 MP PNG 13 ms
-# more for 0.0006 of SSIM, 1.5 times saves 8 ms (of 300) and loses 0.004.
-REDUCING_GAP = 2.0
 
 
 def describe(work: Work) -> None:
     """Read size, mode, EXIF and profile before any conversion loses them."""
-    if work.format == "png":
-        # EXIF may follow the pixels, and reading it would then load them where no damage is reported.
+    if work.format.exif_follows:
+        # Reading it would load the pixels where no damage is reported.
         work.picture.load()
-    work.metadata = describe_picture(work.picture, work.format, len(work.source))
+    work.metadata = describe_picture(work.picture, work.format.name, len(work.source))
     work.icc_profile = work.picture.info.get("icc_profile")
 
 
 def shrink(work: Work) -> None:
-    """Decode all of it, a JPEG at the smallest sufficient scale, and resample to the medium's size."""
-    size = _stored_medium_size(work)
+    """Decode all of it, a JPEG at the smallest sufficient scale, and resample to the largest size."""
+    size = _stored_size(work)
     box = None
-    if work.format == "jpg":
+    if work.format.scales:
         _, box = work.picture.draft(None, _draft_size(size)) or (None, None)
-    picture = smooth(_load(work.picture))
-    work.picture = picture.resize(size, Resampling.LANCZOS, box, REDUCING_GAP)
+    work.picture.load()
+    work.format.check_whole(work.source, work.picture)
+    work.picture = resample(work.picture, size, box)
 
 
 def orient(work: Work) -> None:
@@ -67,31 +65,37 @@ def fingerprint(work: Work) -> None:
 
 
 def thumbnails(work: Work) -> None:
-    """Encode the medium and, made from it, the small one."""
-    size = work.metadata["width"], work.metadata["height"]
-    _add(work, "medium", work.picture)
-    _add(work, "small", work.picture.resize(fit(size, SMALL), Resampling.BICUBIC))
+    """Encode the sizes of the recipe, each made from the next larger one."""
+    picture = work.picture
+    for name, side in sorted(work.recipe.sizes.items(), key=lambda size: -size[1]):
+        picture = _fitted(work, picture, side)
+        _add(work, name, picture)
 
 
 def square(work: Work) -> None:
-    """Centre the medium on black, 512 x 512 and opaque."""
-    _add(work, "square", lay_on(work.picture, BLACK, (SQUARE, SQUARE)))
+    """Centre the picture on black, 512 x 512 and opaque."""
+    picture = _fitted(work, work.picture, SQUARE_PX)
+    _add(work, SQUARE, lay_on(picture, BLACK, (SQUARE_PX, SQUARE_PX)))
 
 
-def _stored_medium_size(work: Work) -> Size:
-    size = work.metadata["width"], work.metadata["height"]
-    return upright_size(fit(size, MEDIUM), work.metadata["orientation"])
+def _upright_size(work: Work) -> Size:
+    return work.metadata["width"], work.metadata["height"]
+
+
+def _stored_size(work: Work) -> Size:
+    largest = fit(_upright_size(work), work.recipe.largest_px)
+    return upright_size(largest, work.metadata["orientation"])
 
 
 def _draft_size(size: Size) -> Size:
     return int(size[0] * DRAFT_GAP), int(size[1] * DRAFT_GAP)
 
 
-def _load(picture: Image) -> Image:
-    picture.load()
-    return picture
+def _fitted(work: Work, picture: Image, side: int) -> Image:
+    size = fit(_upright_size(work), side)
+    return picture if picture.size == size else picture.resize(size, Resampling.BICUBIC)
 
 
-def _add(work: Work, name: Name, picture: Image) -> None:
-    kind, data = encode(picture)
+def _add(work: Work, name: str, picture: Image) -> None:
+    kind, data = encode(picture, work.recipe.jpeg_quality)
     work.derivatives.append(Derivative(name, kind, picture.width, picture.height, data))

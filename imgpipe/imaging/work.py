@@ -1,22 +1,20 @@
 """What travels through the pipeline, and what comes out of it."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from PIL.Image import Image
 
+from imgpipe.imaging.formats import Format
 from imgpipe.imaging.metadata import Metadata
-from imgpipe.imaging.source import Format
-
-Name = Literal["small", "medium", "square"]
+from imgpipe.imaging.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)
 class Derivative:
-    """A finished file made from a picture; ``width`` and ``height`` in px."""
+    """A finished file made from a picture; ``format`` is jpg or png, ``width`` and ``height`` in px."""
 
-    name: Name
-    format: Format
+    name: str
+    format: str
     width: int
     height: int
     data: bytes
@@ -33,6 +31,7 @@ class Work:
     source: bytes
     format: Format
     picture: Image
+    recipe: Recipe
     icc_profile: bytes | None = None
     metadata: Metadata = field(init=False)
     color: str | None = None

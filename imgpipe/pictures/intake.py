@@ -27,7 +27,7 @@ def accept(data: bytes, name: str | None) -> Image:
         raise NoFile
     if len(data) > settings.max_upload_bytes:
         raise TooLarge(details={"max_bytes": settings.max_upload_bytes})
-    header = probe(data, settings.max_pixels)
+    header = probe(data, settings.max_pixels, settings.accept)
     digest = hashlib.sha256(data).hexdigest()
     for _ in range(TRIES):
         image_id = new_id()

@@ -43,7 +43,7 @@ def _render(claim: Claim, image: Image) -> None:
     with gallery.open_stored(image) as stream:
         data = stream.read()
     started = time.perf_counter()
-    work = pipeline.run(data)
+    work = pipeline.run(data, parts.settings.thumbnails)
     thumbnails = [_keep(image, derivative) for derivative in work.derivatives]
     original_key = _archive(image, data)
     frees = [key for key in (image.original_key,) if key and key != original_key]

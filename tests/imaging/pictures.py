@@ -9,7 +9,7 @@ from PIL import Image, ImageCms
 from PIL.ExifTags import IFD
 
 from imgpipe.imaging.pipeline import run
-from imgpipe.imaging.work import Derivative, Name
+from imgpipe.imaging.work import Derivative
 
 RED, GREEN, BLUE, BLACK, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 0, 0), (255, 255, 255)
 Pixel = tuple[int, ...]
@@ -87,9 +87,65 @@ def with_scans(count: int) -> bytes:
     return data[:last] + data[last:-2] * (count - data.count(b"\xff\xda") + 1) + b"\xff\xd9"
 
 
+def progressive(
+    width: int,
+    height: int,
+    scans: int,
+    *,
+    components: int = 1,
+    together: bool = False,
+    arithmetic: bool = False,
+) -> bytes:
+    """Write a progressive JPEG of a flat colour; of its scans all but the first refine nothing.
+
+    They refine all components ``together``, their mean, or else the details of one each in turn.
+    """
+    ids = range(1, components + 1)
+    blocks = -(-width // 8) * -(-height // 8)
+    # Tables of one code, a single bit: no change for the mean, a run of 32,767 empty blocks for details.
+    tables = _segment(0xC4, bytes([0, 1, *bytes(15), 0, 0x10, 1, *bytes(15), 0xE0]))
+    means, runs = bytes(blocks * components // 8 + 1), _bits("0" + "1" * 14, -(-blocks // 32_767))
+    if arithmetic:
+        tables, means, runs = b"", b"\0\0", b"\x55" * 20
+    frame = struct.pack(">BHHB", 8, height, width, components) + b"".join(bytes([id, 0x11, 0]) for id in ids)
+    data = b"\xff\xd8" + _segment(0xDB, b"\0" + b"\1" * 64)
+    data += _segment(0xCA if arithmetic else 0xC2, frame) + tables
+    every = bytes([components]) + b"".join(bytes([id, 0]) for id in ids)
+    data += _segment(0xDA, every + bytes([0, 0, 1])) + means
+    for number in range(scans - 1):
+        if together:
+            data += _segment(0xDA, every + bytes([0, 0, 0x10])) + means
+        else:
+            data += _segment(0xDA, bytes([1, number % components + 1, 0, 1, 63, 0x10])) + runs
+    return data + b"\xff\xd9"
+
+
+def _segment(code: int, body: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, code, len(body) + 2) + body
+
+
+def _bits(pattern: str, count: int) -> bytes:
+    """Pack a pattern of bits ``count`` times, filled up with ones, a zero behind every 0xFF."""
+    text = pattern * count
+    text += "1" * (-len(text) % 8)
+    return int(text, 2).to_bytes(len(text) // 8, "big").replace(b"\xff", b"\xff\0")
+
+
 def chunk(kind: bytes, body: bytes = b"") -> bytes:
     """Frame a PNG chunk with length and checksum."""
     return struct.pack(">L", len(body)) + kind + body + struct.pack(">L", zlib.crc32(kind + body))
+
+
+def unfinished_png(
+    size: tuple[int, int], rows: int, *, color: int = 2, depth: int = 8, interlaced: int = 0
+) -> bytes:
+    """Write a PNG whose deflate stream is whole and ends after so many white rows of its full width."""
+    bits = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color] * depth
+    row = b"\0" + b"\xff" * -(-size[0] * bits // 8)
+    header = struct.pack(">LLBBBBB", *size, depth, color, 0, 0, interlaced)
+    palette = chunk(b"PLTE", bytes(255 * 3) + b"\xff" * 3) if color == 3 else b""
+    body = chunk(b"IDAT", zlib.compress(row * rows)) + chunk(b"IEND")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + palette + body
 
 
 def with_chunks(data: bytes, *chunks: bytes) -> bytes:
@@ -118,13 +174,13 @@ def swapped_channels_profile() -> bytes:
     return profile.replace(b"rXYZ", b"?XYZ").replace(b"gXYZ", b"rXYZ").replace(b"?XYZ", b"gXYZ")
 
 
-def derived(data: bytes, name: Name) -> Derivative:
+def derived(data: bytes, name: str) -> Derivative:
     """Run the pipeline and pick one result."""
     (found,) = (item for item in run(data).derivatives if item.name == name)
     return found
 
 
-def pixels(data: bytes, name: Name) -> Image.Image:
+def pixels(data: bytes, name: str) -> Image.Image:
     """Run the pipeline and decode one result."""
     picture = Image.open(BytesIO(derived(data, name).data))
     picture.load()

@@ -10,7 +10,7 @@ from PIL import Image
 from imgpipe.errors import CorruptImage, UnsupportedType
 from imgpipe.imaging.pipeline import run
 from imgpipe.imaging.probe import probe
-from tests.imaging.pictures import chunk, jpeg, noise, plain, png, with_chunks, with_exif
+from tests.imaging.pictures import chunk, jpeg, noise, plain, png, unfinished_png, with_chunks, with_exif
 
 PHOTO = noise((1600, 1200)).convert("RGB")
 
@@ -36,6 +36,33 @@ def test_a_cut_png_is_corrupt(share: float) -> None:
     data = png(PHOTO.crop((0, 0, 300, 200)))
     with pytest.raises(CorruptImage):
         run(data[: int(len(data) * share)])
+
+
+KINDS = [(0, 1), (0, 8), (0, 16), (2, 8), (2, 16), (3, 8), (4, 8), (4, 16), (6, 8), (6, 16)]
+
+
+@pytest.mark.parametrize(("color", "depth"), KINDS)
+@pytest.mark.parametrize("rows", [1, 250, 499])
+def test_a_png_whose_rows_end_early_is_corrupt(color: int, depth: int, rows: int) -> None:
+    data = unfinished_png((40, 500), rows, color=color, depth=depth)
+    with pytest.raises(CorruptImage):
+        run(data)
+
+
+@pytest.mark.parametrize(("color", "depth"), KINDS)
+def test_a_png_with_all_its_rows_is_whole(color: int, depth: int) -> None:
+    assert len(run(unfinished_png((40, 500), 500, color=color, depth=depth)).derivatives) == 3
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB", "RGBA", "P", "LA", "I;16"])
+@pytest.mark.parametrize("size", [(40, 30), (9, 1), (1, 9)])
+def test_a_png_that_is_black_or_transparent_to_its_end_is_whole(mode: str, size: tuple[int, int]) -> None:
+    assert len(run(png(plain(mode, size, 0))).derivatives) == 3
+
+
+def test_an_interlaced_png_that_ends_early_is_corrupt() -> None:
+    with pytest.raises(CorruptImage):
+        run(unfinished_png((40, 500), 100, interlaced=1))
 
 
 def test_a_png_with_a_wrong_checksum_in_its_header_is_corrupt() -> None:

@@ -5,6 +5,7 @@ import struct
 import pytest
 
 from imgpipe.errors import CorruptImage, NoFile, TooComplex, TooManyPixels, UnsupportedType
+from imgpipe.imaging.limits import Measure, check_size
 from imgpipe.imaging.probe import Header, probe
 from tests.imaging.pictures import (
     chunk,
@@ -14,6 +15,7 @@ from tests.imaging.pictures import (
     noise,
     plain,
     png,
+    progressive,
     with_chunks,
     with_scans,
     with_segments,
@@ -154,6 +156,63 @@ def test_ten_thousand_chunks_pass() -> None:
 def test_more_chunks_are_too_complex(count: int) -> None:
     with pytest.raises(TooComplex):
         probe(with_chunks(png(plain()), chunk(b"prIv") * count), LIMIT)
+
+
+@pytest.mark.parametrize("size", [(1, 64_000_000), (64_000_000, 1), (65_536, 3)])
+def test_a_side_that_is_too_long_is_refused_though_its_pixels_are_few(size: tuple[int, int]) -> None:
+    with pytest.raises(TooManyPixels) as caught:
+        probe(claiming(*size, "png"), LIMIT)
+    assert caught.value.details == {"width": size[0], "height": size[1], "max_side": 65_535}
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png"])
+def test_the_longest_side_passes(kind: str) -> None:
+    assert probe(claiming(65_535 if kind == "png" else 65_500, 900, kind), LIMIT).height == 900
+
+
+def test_a_format_that_takes_much_memory_is_allowed_the_fewer_pixels() -> None:
+    check_size(Measure(8000, 4000, 32), LIMIT)
+    with pytest.raises(TooManyPixels):
+        check_size(Measure(8001, 4000, 32), LIMIT)
+
+
+@pytest.mark.parametrize(("size", "scans", "passes"), [(8000, 14, True), (8000, 38, False), (800, 98, True)])
+def test_scans_times_pixels_are_bounded(size: int, scans: int, passes: bool) -> None:
+    data = progressive(size, size, scans)
+    if passes:
+        assert probe(data, LIMIT).width == size
+        return
+    with pytest.raises(TooComplex) as caught:
+        probe(data, LIMIT)
+    assert "max_samples" in caught.value.details
+
+
+@pytest.mark.parametrize(("size", "passes"), [(3000, True), (8000, False)])
+def test_arithmetic_coding_is_refused_where_it_costs_too_much(size: int, passes: bool) -> None:
+    data = progressive(size, size, 14, arithmetic=True)
+    if passes:
+        assert probe(data, LIMIT).width == size
+        return
+    with pytest.raises(TooComplex):
+        probe(data, LIMIT)
+
+
+def test_a_scan_of_all_components_counts_for_each_of_them() -> None:
+    assert probe(progressive(4600, 4600, 98, components=1), LIMIT).width == 4600
+    with pytest.raises(TooComplex):
+        probe(progressive(4600, 4600, 98, components=3, together=True), LIMIT)
+
+
+def test_a_png_whose_first_chunk_is_no_header_is_corrupt() -> None:
+    data = png(plain())
+    with pytest.raises(CorruptImage):
+        probe(data[:8] + chunk(b"tEXt", b"a\0b") + data[8:], LIMIT)
+
+
+def test_a_second_header_changes_nothing_unnoticed() -> None:
+    header = struct.pack(">LLBBBBB", 9000, 9000, 8, 2, 0, 0, 0)
+    with pytest.raises(CorruptImage):
+        probe(with_chunks(png(plain()), chunk(b"IHDR", header)), LIMIT)
 
 
 def test_a_damaged_body_goes_unnoticed() -> None:

@@ -10,8 +10,9 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wsgi import wrap_file
 
 from imgpipe.extensions import parts
+from imgpipe.imaging.formats import mime_types
 
-MIME = {"jpg": "image/jpeg", "png": "image/png"}
+MIME = mime_types()
 FOREVER = "private, max-age=31536000, immutable"
 REVALIDATE = "private, no-cache"
 FOR_A_MINUTE = "private, max-age=60"  # less than a signed address is good for
