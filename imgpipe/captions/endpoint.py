@@ -2,13 +2,12 @@
 
 import json
 from dataclasses import dataclass, field
-from http.client import HTTPException
 from typing import Any, NoReturn
 
 from imgpipe.captions.outcome import MESSAGE_LENGTH, TEXT_LENGTH, CaptionError, Code
 from imgpipe.captions.redaction import hide_key, redact, redact_json
-from imgpipe.captions.transport import Answer, Request, exchange
 from imgpipe.captions.verdict import judge
+from imgpipe.outbound import Answer, Request, exchange
 from imgpipe.text import clean_text
 
 
@@ -64,7 +63,7 @@ class Endpoint:
         except TimeoutError as error:
             message = f"The provider did not answer within {self.timeout_s:g} s."
             raise CaptionError("timeout", message, retryable=True) from error
-        except (OSError, HTTPException, ValueError) as error:  # a host name too long is a ValueError
+        except (OSError, ValueError) as error:  # a host name too long is a ValueError
             reason = getattr(error, "strerror", None) or type(error).__name__
             message = redact(f"The provider could not be reached: {reason}.", self.key, MESSAGE_LENGTH)
             raise CaptionError("network_error", message, retryable=True) from error

@@ -1,8 +1,8 @@
 """Judge an answer that is not a caption: what it means, and whether calling again makes sense."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
-from email.message import Message
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -62,7 +62,7 @@ def read_fault(body: Any) -> Fault:
     )
 
 
-def judge(status: int, headers: Message, body: Any, key: str) -> CaptionError:
+def judge(status: int, headers: Mapping[str, str], body: Any, key: str) -> CaptionError:
     """Turn a refused call into the error that says what to do.
 
     ``body`` is parsed JSON, or text. A provider's wait of up to 20 s is honoured; a longer one means that
@@ -104,7 +104,7 @@ def _sentence(status: int) -> str:
     return f"The provider answered HTTP {status} without a reason."
 
 
-def _retry_after_s(headers: Message, fault: Fault) -> float | None:
+def _retry_after_s(headers: Mapping[str, str], fault: Fault) -> float | None:
     value = str(headers.get("Retry-After", "")).strip()
     if value.isascii() and value.isdigit():
         return float(value[:9])

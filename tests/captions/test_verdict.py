@@ -1,17 +1,19 @@
 """What a provider's refusal means."""
 
 from datetime import UTC, datetime, timedelta
-from email.message import Message
 from email.utils import format_datetime
 from typing import Any
 
 import pytest
+from requests.structures import CaseInsensitiveDict
 
 from imgpipe.captions.verdict import judge
 
+NO_HEADERS = CaseInsensitiveDict[str]()
 
-def _headers(retry_after: str) -> Message:
-    headers = Message()
+
+def _headers(retry_after: str) -> CaseInsensitiveDict[str]:
+    headers = CaseInsensitiveDict[str]()
     headers["Retry-After"] = retry_after
     return headers
 
@@ -60,16 +62,16 @@ def test_a_retry_after_that_says_nothing_is_left_out(wait: str) -> None:
     ],
 )
 def test_the_reason_is_found_in_every_shape(body: Any, message: str) -> None:
-    assert judge(422, Message(), body, "").message == message
+    assert judge(422, NO_HEADERS, body, "").message == message
 
 
 @pytest.mark.parametrize("estimated", [-1, 10**400, 1e999, True])
 def test_a_strange_estimate_is_brought_into_bounds(estimated: float) -> None:
-    wait_s = judge(503, Message(), {"error": "Loading", "estimated_time": estimated}, "").retry_after_s
+    wait_s = judge(503, NO_HEADERS, {"error": "Loading", "estimated_time": estimated}, "").retry_after_s
     assert wait_s is not None
     assert 0 <= wait_s <= 20
 
 
 def test_a_filtered_prompt_is_a_refusal() -> None:
     body = {"error": {"message": "Filtered", "code": "content_filter"}}
-    assert judge(400, Message(), body, "").code == "refused"
+    assert judge(400, NO_HEADERS, body, "").code == "refused"

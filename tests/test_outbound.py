@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 
-from imgpipe.captions.transport import BODY_BYTES, Request, exchange, is_loopback
+from imgpipe.outbound import BODY_BYTES, Request, exchange, is_loopback
 from tests.captions.provider import Provider
 
 
