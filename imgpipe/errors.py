@@ -136,6 +136,12 @@ class Conflict(ImgpipeError):
     status, code, sentence = 409, "conflict", "The picture's state does not allow this."
 
 
+class PreconditionFailed(ImgpipeError):
+    """``If-Match`` or ``If-Unmodified-Since`` names a state that is no longer the present one."""
+
+    status, code, sentence = 412, "precondition_failed", "It is not, or no longer, as the request supposes."
+
+
 class TooLarge(ImgpipeError):
     """The body or the file has more bytes than allowed."""
 

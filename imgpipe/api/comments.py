@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from flask import request
+from flask import Response, request
 
 from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.http.bodies import parse_json
-from imgpipe.api.schemas import CommentSchema, PageQuery, image_id, paged
+from imgpipe.api.schemas import CommentSchema, PageQuery, image_id, paged, uuid_in
 from imgpipe.database.models import Comment
 from imgpipe.database.paging import Page
+from imgpipe.errors import NotFound
 from imgpipe.pictures import comments
 
 _BODY = {
@@ -41,6 +42,14 @@ def add_comment(id: str) -> Comment:
 def list_comments(query: dict[str, Any], id: str) -> Page[Comment]:
     """List the comments of a picture, newest first."""
     return comments.page(image_id(id), **query)
+
+
+@blp.route("/api/images/<id>/comments/<comment_id>", methods=["DELETE"])
+@blp.response(204)
+def delete_comment(id: str, comment_id: str) -> Response:
+    """Delete a comment."""
+    comments.remove(image_id(id), uuid_in(comment_id, NotFound))
+    return Response(status=204)
 
 
 def sent_text() -> object:

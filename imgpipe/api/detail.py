@@ -3,8 +3,9 @@
 import threading
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 
+from imgpipe.api.editing import tag
 from imgpipe.api.http import files
 from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.schemas import ImageSchema, WaitQuery, image_id
@@ -54,6 +55,11 @@ def awaited(id: Any, wait_s: float) -> Image:
 def show(query: dict[str, int], id: str) -> Image:
     """Show a picture; with `wait`, as soon as it is no longer processing."""
     return awaited(image_id(id), query["wait"])
+
+
+@blp.after_request
+def _tag_shown(response: Response) -> Response:
+    return tag(response) if request.endpoint == "detail.show" else response
 
 
 @blp.route("/api/images/<id>", methods=["DELETE"])

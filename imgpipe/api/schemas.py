@@ -12,7 +12,7 @@ from imgpipe.api.http import links
 from imgpipe.api.http.blueprint import Paged
 from imgpipe.database.models import Image
 from imgpipe.database.paging import Page
-from imgpipe.errors import ImageNotFound
+from imgpipe.errors import ImageNotFound, ImgpipeError
 from imgpipe.extensions import parts
 from imgpipe.imaging.formats import FORMATS
 
@@ -21,13 +21,19 @@ MAX_LIMIT = 500
 MAX_WAIT_S = 30
 MAX_QUERY = 200
 STATUSES = ("processing", "success", "failed")
+CAPTION_STATUSES = ("pending", "done", "failed", "skipped")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def image_id(raw: str) -> UUID:
-    """Read an id out of a path. Raises: ``ImageNotFound`` also where it is malformed."""
+    """Read a picture's id out of a path. Raises: ``ImageNotFound`` also where it is malformed."""
+    return uuid_in(raw, ImageNotFound)
+
+
+def uuid_in(raw: str, fault: type[ImgpipeError]) -> UUID:
+    """Read an id. Raises: ``fault`` where it is malformed."""
     if not _UUID.fullmatch(raw):
-        raise ImageNotFound
+        raise fault
     return UUID(raw)
 
 
@@ -69,6 +75,13 @@ class ImagesQuery(PageQuery):
         validate=validate.Length(max=MAX_QUERY),
         metadata={"description": "words in name or caption, the last one a prefix"},
     )
+    label = fields.List(
+        fields.String(validate=validate.Length(1, 64)),
+        load_default=list,
+        validate=validate.Length(max=64),
+        metadata={"description": "only pictures that have this label; repeated: all of them"},
+    )
+    caption_status = fields.String(load_default=None, validate=validate.OneOf(CAPTION_STATUSES))
 
 
 class WaitQuery(ma.Schema):
@@ -111,10 +124,11 @@ class CaptionErrorSchema(ma.Schema):
 
 
 class CaptionSourceSchema(ma.Schema):
-    """Who wrote the caption."""
+    """Who wrote the caption: a provider's model, or `human`; and the prompt, where one was asked for."""
 
     provider = fields.String()
-    model = fields.String()
+    model = fields.String(allow_none=True)
+    prompt = fields.String()
 
 
 class ImageItemSchema(ma.Schema):
@@ -132,9 +146,13 @@ class ImageItemSchema(ma.Schema):
     metadata: fields.Field[Any] = fields.Nested(MetadataSchema, attribute="facts", allow_none=True)
     thumbnails = fields.Method("_thumbnails")
     caption = fields.String(allow_none=True)
-    caption_status = fields.String(metadata={"enum": ["pending", "done", "failed", "skipped"]})
+    caption_status = fields.String(metadata={"enum": list(CAPTION_STATUSES)})
     caption_error = fields.Nested(CaptionErrorSchema, allow_none=True)
     caption_source = fields.Nested(CaptionSourceSchema, allow_none=True)
+    labels = fields.List(fields.String())
+    color = fields.Function(
+        lambda image: image.color or None, metadata={"description": "the dominant one, #rrggbb, or null"}
+    )
     original_url = fields.Function(lambda image: links.image(image.id) + "/original")
     comments_url = fields.Function(lambda image: links.image(image.id) + "/comments")
 

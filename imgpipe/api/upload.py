@@ -3,6 +3,7 @@
 from imgpipe.api.http import links
 from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.http.bodies import received
+from imgpipe.api.labels import sent_labels
 from imgpipe.api.schemas import UploadedSchema
 from imgpipe.database.models import Image
 from imgpipe.pictures import intake
@@ -11,12 +12,21 @@ _BODY = {
     "required": True,
     "content": {
         "multipart/form-data": {
-            "schema": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "file": {"type": "string", "format": "binary"},
+                    "labels": {"type": "string", "description": "with commas between them, or repeated"},
+                },
+            }
         },
         "application/json": {
             "schema": {
                 "type": "object",
-                "properties": {"img": {"type": "string", "description": "base64, bare or as a data URI"}},
+                "properties": {
+                    "img": {"type": "string", "description": "base64, bare or as a data URI"},
+                    "labels": {"type": "array", "items": {"type": "string"}},
+                },
             }
         },
     },
@@ -30,5 +40,6 @@ blp = Blueprint("upload", __name__, description="Take pictures in")
 @blp.doc(requestBody=_BODY)
 def upload() -> tuple[Image, int, dict[str, str]]:
     """Accept one JPEG or PNG; its bytes and its row are durable when this answers."""
-    image = intake.accept(*received())
+    data, name = received()
+    image = intake.accept(data, name, sent_labels())
     return image, 202, {"Location": links.image(image.id)}

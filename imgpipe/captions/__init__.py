@@ -4,5 +4,6 @@ from imgpipe.captions.outcome import Caption, CaptionError, Code
 from imgpipe.captions.protocol import Captioner, Settings
 from imgpipe.captions.registry import build
 from imgpipe.captions.retry import delay_s
+from imgpipe.captions.steering import steer
 
-__all__ = ["Caption", "CaptionError", "Captioner", "Code", "Settings", "build", "delay_s"]
+__all__ = ["Caption", "CaptionError", "Captioner", "Code", "Settings", "build", "delay_s", "steer"]

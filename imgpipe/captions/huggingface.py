@@ -76,18 +76,21 @@ class HuggingFace:
     ) -> None:
         name = model or (_model_in(url) if url else MODEL)
         task = Task(url or f"{router}/hf-inference/models/{quote(name)}", key, name, timeout_s)
+        self._named_url = bool(url)
         self._current: Task | OpenAI = task
         self._chat: OpenAI | None = None
         self._switching = Lock()
+        talker = OpenAI(
+            key,
+            base=f"{router}/v1",
+            model=CHAT_MODEL,
+            prompt=prompt,
+            timeout_s=timeout_s,
+            provider=self.provider,
+        )
+        self._talker = talker
         if not url and not model:
-            self._chat = OpenAI(
-                key,
-                base=f"{router}/v1",
-                model=CHAT_MODEL,
-                prompt=prompt,
-                timeout_s=timeout_s,
-                provider=self.provider,
-            )
+            self._chat = talker
 
     @property
     def model(self) -> str:
@@ -119,6 +122,15 @@ class HuggingFace:
         Raises: CaptionError.
         """
         self._current.ping()
+
+    def steer(self, *, prompt: str, model: str) -> OpenAI:
+        """Return the chat route's captioner with another prompt or model: the task route takes neither.
+
+        Raises: CaptionError where IMGPIPE_CAPTION_URL names the one address to ask.
+        """
+        if self._named_url:
+            raise CaptionError("config_error", "IMGPIPE_CAPTION_URL names a model that takes no prompt.")
+        return self._talker.steer(prompt=prompt, model=model)
 
     def _go_over(self, chat: OpenAI) -> None:
         with self._switching:

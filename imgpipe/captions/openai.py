@@ -56,6 +56,17 @@ class OpenAI:
         """
         self._models.ping()
 
+    def steer(self, *, prompt: str, model: str) -> "OpenAI":
+        """Return a captioner of the same server with another prompt or model."""
+        return OpenAI(
+            self._completions.key,
+            base=self._base,
+            model=model or self.model,
+            prompt=prompt or self._prompt,
+            timeout_s=self._completions.timeout_s,
+            provider=self.provider,
+        )
+
     def _question(self, jpeg: bytes) -> dict[str, Any]:
         picture = {"url": f"data:image/jpeg;base64,{b64encode(jpeg).decode()}", "detail": "low"}
         content = [{"type": "text", "text": self._prompt}, {"type": "image_url", "image_url": picture}]

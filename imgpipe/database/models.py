@@ -100,6 +100,13 @@ class Image(Base):
     caption_key: Mapped[str | None] = mapped_column(String(64))
     caption_calls: Mapped[int] = mapped_column(default=0)
     caption_began_at: Mapped[datetime | None]
+    # What was asked for beside a plain caption: prompt, model, overwrite_human, run; "skip": none at all.
+    caption_asked: Mapped[dict[str, Any] | None]
+
+    labels: Mapped[list[str]] = mapped_column(Json, default=list)
+    # Null: nobody has looked yet; empty: nothing in the picture is opaque.
+    color: Mapped[str | None] = mapped_column(String(7))
+    perceptual_hash: Mapped[int | None] = mapped_column(BigInteger)
 
     worked_ms: Mapped[int] = mapped_column(default=0)
     processed_at: Mapped[datetime | None]
@@ -126,6 +133,7 @@ Index(
     postgresql_where=Image.stage.is_not(None),
 )
 Index("ix_images_status_id", Image.status, Image.id)
+Index("ix_images_caption_status_id", Image.caption_status, Image.id)
 # Where a caption of the same bytes by the same captioner can be taken over from.
 Index(
     "ix_images_captioned",

@@ -15,7 +15,6 @@ from imgpipe.errors import InvalidCursor
 
 Row = TypeVar("Row")
 _OLDER, _NEWER = b"o", b"n"
-_LENGTH = 28  # 1 byte of direction, 16 of id and 4 of checksum, in base64
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,7 @@ class _Place:
     id: UUID
 
     def encode(self) -> str:
-        payload = self.direction + self.id.bytes
-        return urlsafe_b64encode(payload + _checksum(payload)).decode()
+        return seal(self.direction + self.id.bytes)
 
 
 def fetch(
@@ -67,16 +65,29 @@ def _beside(items: Sequence[Any], end: int, direction: bytes, more: bool = True)
     return _Place(direction, items[end].id).encode() if items and more else None
 
 
+def seal(payload: bytes) -> str:
+    """Write a place in a list as a cursor, with a checksum."""
+    return urlsafe_b64encode(payload + _checksum(payload)).decode()
+
+
+def unseal(cursor: str) -> bytes:
+    """Return what was sealed. Raises: ``InvalidCursor``."""
+    try:
+        raw = urlsafe_b64decode(cursor.encode("ascii"))
+    except (UnicodeEncodeError, binascii.Error) as error:
+        raise InvalidCursor from error
+    payload = raw[:-4]
+    if seal(payload) != cursor:
+        raise InvalidCursor
+    return payload
+
+
 def _checksum(payload: bytes) -> bytes:
     return hashlib.blake2b(payload, digest_size=4).digest()
 
 
 def _decode(cursor: str) -> _Place:
-    try:
-        raw = urlsafe_b64decode(cursor.encode("ascii")) if len(cursor) == _LENGTH else b""
-    except (UnicodeEncodeError, binascii.Error) as error:
-        raise InvalidCursor from error
-    payload = raw[:17]
-    if len(raw) != 21 or raw[17:] != _checksum(payload) or payload[:1] not in (_OLDER, _NEWER):
+    payload = unseal(cursor)
+    if len(payload) != 17 or payload[:1] not in (_OLDER, _NEWER):
         raise InvalidCursor
     return _Place(payload[:1], UUID(bytes=payload[1:]))

@@ -23,7 +23,7 @@ from imgpipe.database.models import Image, Pause, Thumbnail
 from imgpipe.extensions import parts
 from imgpipe.imaging.encoding import jpeg_on_white
 from imgpipe.jobs.protocol import Claim
-from imgpipe.pictures import lifecycle, queue
+from imgpipe.pictures import authorship, lifecycle, queue, wishes
 from imgpipe.storage.protocol import MissingObject
 from imgpipe.text import clean_json, clean_text
 
@@ -38,11 +38,15 @@ def caption(claim: Claim) -> None:
     image = db.session.get(Image, claim.image_id)
     db.session.remove()
     if image is None:
-        return
-    captioner = parts.captioner
-    if captioner is None:
+        return None
+    if parts.captioner is None or authorship.is_closed(image):
         lifecycle.finish(claim, worked_ms=0, then=None, caption_status="skipped")
-    elif known := _known(image, captioner):
+        return None
+    try:
+        captioner = wishes.steered(image, parts.captioner)
+    except CaptionError as error:
+        return _give_up(claim, error, 0)
+    if known := _known(image, captioner):
         lifecycle.finish(claim, worked_ms=0, then=None, **known)
     elif pause := paused():
         reason = CaptionError("paused", f"Captioning is paused: {pause.message}")
@@ -51,6 +55,7 @@ def caption(claim: Claim) -> None:
         queue.postpone(claim, TWIN_S)
     else:
         _ask(claim, image, captioner)
+    return None
 
 
 def _ask(claim: Claim, image: Image, captioner: Captioner) -> None:
@@ -73,7 +78,7 @@ def _ask(claim: Claim, image: Image, captioner: Captioner) -> None:
     worked_ms = round((time.perf_counter() - started) * 1000)
     if isinstance(outcome, CaptionError):
         return _judge(claim, outcome, image, calls, began_at, worked_ms)
-    lifecycle.finish(claim, worked_ms=worked_ms, then=None, **_done(outcome, captioner))
+    lifecycle.finish(claim, worked_ms=worked_ms, then=None, **_done(outcome, captioner, image))
     return None
 
 
@@ -82,7 +87,7 @@ def _judge(
 ) -> None:
     """Try again later, or tell the picture why there is no caption; pause where nothing else can work."""
     log.warning("no caption after %d ms: %s: %s", worked_ms, error.code, error.message)
-    if error.permanent:
+    if error.permanent and not wishes.names_model(image):
         _pause(error)
     wait_s = delay_s(error, calls, _elapsed_s(began_at), parts.settings.caption_timeout_s)
     if wait_s is None:
@@ -115,12 +120,12 @@ def _medium(image: Image) -> bytes:
         return jpeg_on_white(stream.read())
 
 
-def _done(made: Caption, captioner: Captioner) -> dict[str, Any]:
+def _done(made: Caption, captioner: Captioner, image: Image) -> dict[str, Any]:
     return {
         "caption": clean_text(made.text, 1000),
         "caption_status": "done",
         "caption_error": None,
-        "caption_source": {"provider": made.provider, "model": made.model},
+        "caption_source": {"provider": made.provider, "model": made.model, **wishes.told(image)},
         "caption_raw": clean_json(made.raw),
         "caption_key": captioner.fingerprint,
     }

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
 from imgpipe.clock import utc_now
@@ -10,7 +10,7 @@ from imgpipe.database import paging
 from imgpipe.database.engine import writing
 from imgpipe.database.models import Comment, new_id
 from imgpipe.database.paging import Page
-from imgpipe.errors import ImageNotFound, InvalidParameter
+from imgpipe.errors import ImageNotFound, InvalidParameter, NotFound
 from imgpipe.pictures import gallery
 from imgpipe.text import clean_text
 
@@ -32,6 +32,16 @@ def add(image_id: UUID, text: object) -> Comment:
     except IntegrityError as error:  # the picture is not there, or no longer
         raise ImageNotFound from error
     return comment
+
+
+def remove(image_id: UUID, comment_id: UUID) -> None:
+    """Delete a comment. Raises: ``ImageNotFound``, ``NotFound``."""
+    with writing(durable=True) as session:
+        ours = (Comment.id == comment_id) & (Comment.image_id == image_id)
+        removed = session.scalar(delete(Comment).where(ours).returning(Comment.id))
+    if removed is None:
+        gallery.find(image_id)
+        raise NotFound("There is no such comment on this picture.")
 
 
 def page(image_id: UUID, limit: int, cursor: str | None = None) -> Page[Comment]:

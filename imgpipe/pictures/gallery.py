@@ -4,6 +4,7 @@ import io
 import logging
 import time
 import zipfile
+from collections.abc import Sequence
 from typing import BinaryIO
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from imgpipe.database.models import Image, Thumbnail, position_of
 from imgpipe.database.paging import Page
 from imgpipe.errors import ImageNotFound, OriginalDiscarded, ThumbnailNotReady
 from imgpipe.extensions import parts
-from imgpipe.pictures import caption, lifecycle, queue, search
+from imgpipe.pictures import caption, labels, lifecycle, queue, search
 from imgpipe.storage.protocol import MissingObject
 
 POLL_S = 0.05
@@ -43,19 +44,35 @@ def await_end(image_id: UUID, wait_s: float) -> Image:
 
 
 def page(
-    limit: int, cursor: str | None = None, status: str | None = None, q: str | None = None
+    limit: int,
+    cursor: str | None = None,
+    status: str | None = None,
+    q: str | None = None,
+    label: Sequence[str] = (),
+    caption_status: str | None = None,
 ) -> Page[Image]:
     """List pictures, newest first; with ``q`` those with all its words, the last one a prefix.
 
-    Raises: ``InvalidCursor``.
+    ``label``: only pictures that have all of these. Raises: ``InvalidCursor``.
     """
     statement = select(Image)
     if status:
         statement = statement.where(Image.status == status)
-    if q is None or not q.strip():
+    if caption_status:
+        statement = statement.where(Image.caption_status == caption_status)
+    if q is not None and q.strip():
+        matches, position = search.narrow(statement.where(labels.have(label)), q, db.session())
+    elif label:
+        matches, position = labels.narrow(statement, label, db.session())
+    else:
         return paging.fetch(statement, limit, cursor, Image.id)
-    matches, position = search.narrow(statement, q, db.session())
     return paging.fetch(matches, limit, cursor, position, position_of)
+
+
+def find_bytes(sha256: str) -> Image | None:
+    """Return the oldest picture of these bytes that did not fail, or None."""
+    oldest = select(Image).where(Image.sha256 == sha256, Image.status != "failed").order_by(Image.id)
+    return db.session.scalars(oldest.limit(1)).one_or_none()
 
 
 def retry(image_id: UUID) -> Image:

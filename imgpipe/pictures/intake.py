@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
@@ -17,9 +18,10 @@ RETRY_AFTER_S = 1
 TRIES = 3
 
 
-def accept(data: bytes, name: str | None) -> Image:
+def accept(data: bytes, name: str | None, labels: Sequence[str] = ()) -> Image:
     """Take in a picture: when this returns, its bytes and its row are durable and its work is queued.
 
+    ``labels`` are tidied ones.
     Raises: ``NoFile``, ``TooLarge``, and what ``probe`` raises; then nothing has been stored.
     """
     settings = parts.settings
@@ -39,6 +41,7 @@ def accept(data: bytes, name: str | None) -> Image:
             sha256=digest,
             size_bytes=len(data),
             caption_status="pending" if parts.captioner else "skipped",
+            labels=list(labels),
         )
         if _store(image, data):
             parts.jobs.wake(queue.RENDER, image_id)

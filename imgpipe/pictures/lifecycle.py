@@ -18,6 +18,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    true,
     update,
 )
 from sqlalchemy.orm import Session
@@ -27,7 +28,7 @@ from imgpipe.database.engine import db, writing
 from imgpipe.database.models import Image, Tally, Thumbnail, position_of
 from imgpipe.errors import Conflict, ImageNotFound
 from imgpipe.jobs.protocol import Claim
-from imgpipe.pictures import search
+from imgpipe.pictures import alike, authorship, labels, search
 from imgpipe.pictures.queue import CAPTION, IMAGES, RENDER, held, rows
 
 THUMBNAILS, TALLIES = (cast(Table, entity.__table__) for entity in (Thumbnail, Tally))
@@ -43,7 +44,8 @@ def enter(image: Image) -> None:
     with writing(durable=True) as session:
         session.add(image)
         session.flush()
-        search.enter(session, image.position, image.original_name)
+        search.enter(session, image.position, image.original_name, image.caption)
+        labels.change(session, image.position, (), image.labels)  # before the tallies, as everywhere
         _count(session, total=1)
 
 
@@ -70,8 +72,14 @@ def finish(
         if thumbnails:
             session.execute(delete(THUMBNAILS).where(THUMBNAILS.c.image_id == claim.image_id))
             session.execute(insert(THUMBNAILS), [dict(each, image_id=claim.image_id) for each in thumbnails])
+        then, values = authorship.respect(row, then, values, rendering=claim.stage == RENDER)
         if values.get("caption"):
+            if (row.caption, row.caption_source) != (values["caption"], values.get("caption_source")):
+                authorship.remember(session, claim.image_id, row)
             search.enter(session, row.position, row.original_name, values["caption"])
+            values["caption_asked"] = None
+        if "perceptual_hash" in values:
+            alike.change(session, row.position, row.perceptual_hash, values["perceptual_hash"])
         total_ms = row.worked_ms + worked_ms
         if then is None and row.status == "processing":
             values |= {"status": "success", "processed_at": now}
@@ -143,10 +151,18 @@ def retry(image_id: UUID) -> str:
     return stage
 
 
-def recaption(session: Session, condition: ColumnElement[bool]) -> int:
-    """Queue the caption of finished pictures anew, whose status stays; returns how many."""
-    statement = update(Image).where(Image.status == "success", Image.stage.is_(None), condition)
-    return rows(session.execute(statement.values(**_queued(CAPTION))))
+def recaption(
+    session: Session, condition: ColumnElement[bool], asked: Mapping[str, Any] | None = None
+) -> int:
+    """Queue the caption of finished pictures anew, whose status stays; returns how many.
+
+    ``asked``: what is wanted beside a plain one: ``prompt``, ``model``, ``overwrite_human``, ``run``. What a
+    person wrote is left alone unless it says ``overwrite_human``.
+    """
+    asked = {name: value for name, value in (asked or {}).items() if value}
+    whose = true() if asked.get("overwrite_human") else authorship.by_machine
+    statement = update(Image).where(Image.status == "success", Image.stage.is_(None), condition, whose)
+    return rows(session.execute(statement.values(**_queued(CAPTION), caption_asked=asked or None)))
 
 
 def _queued(stage: str) -> dict[str, Any]:
@@ -173,12 +189,21 @@ def remove(image_id: UUID) -> list[str]:
         statement = (
             delete(Image)
             .where(Image.id == image_id)
-            .returning(Image.status, Image.worked_ms, Image.original_key, Image.position)
+            .returning(
+                Image.status,
+                Image.worked_ms,
+                Image.original_key,
+                Image.position,
+                Image.labels,
+                Image.perceptual_hash,
+            )
         )
         row = session.execute(statement).one_or_none()
         if row is None:
             raise ImageNotFound
         search.leave(session, row.position)
+        alike.change(session, row.position, row.perceptual_hash, None)
+        labels.change(session, row.position, row.labels, ())
         success = row.status == "success"
         _count(
             session,
@@ -199,7 +224,16 @@ def exists(image_id: UUID) -> bool:
 
 def _hold(session: Session, claim: Claim) -> "Row[*tuple[Any, ...]] | None":
     """Lock the row of a claim that still holds; None when it does not."""
-    columns = (IMAGES.c.status, IMAGES.c.worked_ms, IMAGES.c.position, IMAGES.c.original_name)
+    columns = (
+        IMAGES.c.status,
+        IMAGES.c.worked_ms,
+        IMAGES.c.position,
+        IMAGES.c.original_name,
+        IMAGES.c.caption,
+        IMAGES.c.caption_source,
+        IMAGES.c.caption_asked,
+        IMAGES.c.perceptual_hash,
+    )
     return session.execute(select(*columns).where(held(claim)).with_for_update()).one_or_none()
 
 

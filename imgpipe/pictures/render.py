@@ -57,6 +57,8 @@ def _render(claim: Claim, image: Image) -> None:
         frees=frees,
         facts=facts,
         exif=exif,
+        color=work.color or "",
+        perceptual_hash=work.perceptual_hash,
         original_key=original_key,
         caption_status="pending" if parts.captioner else "skipped",
     )

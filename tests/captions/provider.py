@@ -22,6 +22,11 @@ class Call:
     headers: dict[str, str]
     body: bytes
 
+    @property
+    def prompt(self) -> str:
+        """Return the words that a chat completion was asked with."""
+        return str(json.loads(self.body)["messages"][0]["content"][0]["text"])
+
 
 @dataclass
 class Provider:

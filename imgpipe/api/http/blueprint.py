@@ -10,16 +10,23 @@ from webargs.flaskparser import FlaskParser
 from imgpipe.errors import InvalidParameter
 
 
+def refusal(faults: Any) -> InvalidParameter:
+    """Name the first parameter that marshmallow found a fault in, and the fault."""
+    name, found = next(iter(faults.items())) if isinstance(faults, dict) and faults else ("body", "?")
+    while isinstance(found, dict | list) and found:  # the faults of a list stand by their place in it
+        found = next(iter(found.values() if isinstance(found, dict) else found))
+    return InvalidParameter(f"{name}: {found}", details={"parameter": name})
+
+
 class _Parser(FlaskParser):
     """Turn a validation failure into ``invalid_parameter`` that names the parameter."""
 
     DEFAULT_VALIDATION_STATUS = 400
 
     def handle_error(self, error: ma.ValidationError, *_args: Any, **_kwargs: Any) -> NoReturn:
-        messages = error.messages_dict
-        faults = next(iter(messages.values())) if messages else {}
-        name, texts = next(iter(faults.items())) if isinstance(faults, dict) and faults else ("body", ["?"])
-        raise InvalidParameter(f"{name}: {texts[0]}", details={"parameter": name}) from error
+        by_place = error.messages_dict
+        faults = next(iter(by_place.values())) if by_place else {}
+        raise refusal(faults) from error
 
 
 class Paged(dict[str, Any]):

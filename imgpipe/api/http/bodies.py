@@ -6,9 +6,11 @@ import json
 import re
 from typing import Any, NoReturn
 
+import marshmallow as ma
 from flask import request
 from werkzeug.datastructures import FileStorage
 
+from imgpipe.api.http.blueprint import refusal
 from imgpipe.api.http.requests import BODY_BYTES
 from imgpipe.errors import InvalidBase64, InvalidJson, InvalidParameter, NoFile, TooLarge
 from imgpipe.extensions import parts
@@ -61,6 +63,19 @@ def _from_json() -> list[FileStorage | str]:
     if not all(isinstance(text, str) for text in found):
         raise InvalidBase64
     return [text for text in found if text]
+
+
+def read_json(schema: ma.Schema) -> dict[str, Any]:
+    """Read a JSON body by a schema; none at all is an empty one.
+
+    Raises: ``InvalidJson``; ``InvalidParameter`` where the schema finds a fault.
+    """
+    raw = request.get_data()
+    try:
+        loaded: dict[str, Any] = schema.load(parse_json(raw) if raw else {})
+    except ma.ValidationError as error:
+        raise refusal(error.messages_dict) from error
+    return loaded
 
 
 def parse_json(raw: bytes) -> dict[str, Any]:
