@@ -26,7 +26,7 @@ test: .venv/test
 	$(BIN)/pytest -m "not soak" -n 2 --dist loadscope
 
 soak: .venv/test
-	$(BIN)/pytest -m soak
+	$(BIN)/pytest -m soak; status=$$?; $(BIN)/python -m tests.crash.figures; exit $$status
 
 bench: .venv/bench
 	for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

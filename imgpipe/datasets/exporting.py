@@ -24,6 +24,7 @@ from imgpipe.storage.protocol import MissingObject, Storage
 READERS = 8
 PAGE = 64  # pictures in memory at once
 SHARD = 10_000  # img2dataset's number of samples in a shard
+LIST = "metadata.jsonl"
 MARK = ".imgpipe-export"  # hidden, so that loaders pass it over
 _EXPORTED = re.compile(r"images|metadata\.jsonl|shard-\d{6}\.tar")
 
@@ -69,7 +70,7 @@ class ImageFolder:
     def __init__(self, root: Path) -> None:
         self._images = root / "images"
         self._images.mkdir()
-        self._index = (root / "metadata.jsonl").open("w", encoding="ascii")
+        self._index = (root / LIST).open("w", encoding="ascii")
 
     def add(self, sample: Sample, data: bytes) -> None:
         """Write the picture and its line."""
@@ -182,11 +183,44 @@ def _prepare(out: Path) -> Path:
 
 
 def _replace(out: Path, draft: Path) -> None:
-    """Let the draft take the place of what an earlier export left, by renaming alone."""
+    """Let the draft take the place of what an earlier export left, by renaming alone.
+
+    The list goes first and comes last, so that a crash in between leaves none that names what is not
+    there. A rename that fails leaves the earlier export. Raises: ``OSError``.
+    """
     os.sync()  # no name may outlive its bytes
     old = draft / ".old"
     old.mkdir()
-    for path in [path for path in out.iterdir() if _EXPORTED.fullmatch(path.name)]:
-        path.rename(old / path.name)
-    for path in [path for path in draft.iterdir() if path != old]:
-        path.rename(out / path.name)
+    gone = sorted((path for path in out.iterdir() if _EXPORTED.fullmatch(path.name)), key=_is_no_list)
+    come = sorted((path for path in draft.iterdir() if path != old), key=_is_list)
+    done: list[tuple[Path, Path]] = []
+    try:
+        for path, target in [(path, old) for path in gone] + [(path, out) for path in come]:
+            if _is_list(path):
+                _sync(out, draft)
+            path.rename(target / path.name)
+            done.append((path, target))
+            if _is_list(path):
+                _sync(out, draft)
+    except BaseException:
+        for path, target in reversed(done):
+            (target / path.name).rename(path)
+        raise
+
+
+def _sync(*folders: Path) -> None:
+    """Make the names in the folders durable."""
+    for folder in folders:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _is_list(path: Path) -> bool:
+    return path.name == LIST
+
+
+def _is_no_list(path: Path) -> bool:
+    return not _is_list(path)
