@@ -30,11 +30,10 @@ from flask import Flask
 from numpy.typing import NDArray
 from PIL import Image
 from sqlalchemy import create_engine
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from imgpipe import create_app
 from imgpipe.config import load
-from imgpipe.database.models import DepthRow
 from imgpipe.database.schema import upgrade
 from imgpipe.depthlogs import logs
 from imgpipe.scanlines import colormap, frames, resize
@@ -50,6 +49,20 @@ matplotlib: Any = importlib.import_module("matplotlib")
 PIXELS = make_image(10_000, WIDTH)
 LINES = [("," + ",".join(map(str, row)) + "\n").encode() for row in PIXELS.tolist()]
 HEADER = ("depth," + ",".join(f"col{n}" for n in range(1, WIDTH + 1)) + "\n").encode()
+
+
+class Base(DeclarativeBase):
+    """Gather the table of the usual way."""
+
+
+class DepthRow(Base):
+    """A depth, as most code would keep it."""
+
+    __tablename__ = "depth_rows"
+
+    depth: Mapped[float] = mapped_column(primary_key=True)
+    pixels: Mapped[bytes]
+    source: Mapped[bytes]
 
 
 def main() -> None:
@@ -139,7 +152,7 @@ def _usual_import(folder: Path) -> None:
         for _, row in table.iterrows():
             line = Image.fromarray(row.iloc[1:].to_numpy(np.uint8)[None])
             resized = line.resize((resize.WIDTH, 1)).tobytes()
-            session.add(DepthRow(log=1, depth=float(row["depth"]), pixels=resized, source=line.tobytes()))
+            session.add(DepthRow(depth=float(row["depth"]), pixels=resized, source=line.tobytes()))
         session.commit()
     engine.dispose()
 

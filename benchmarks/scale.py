@@ -160,7 +160,7 @@ def _measure_depths(meter: Meter, url: str) -> None:
     csv = f"depth,{names}\n" + "".join(f"{row / 10},{values}\n" for row in range(LOG_ROWS))
     with meter.over(LOG_ROWS // 1000, f"1,000 depth rows of {LOG_WIDTH} pixels"):
         assert requests.post(f"{url}/api/frames", files={"file": ("a.csv", csv)}, timeout=600).ok
-    ((size,),) = meter.postgres.sql("scale", "SELECT pg_total_relation_size('depth_rows')")
+    ((size,),) = meter.postgres.sql("scale", "SELECT pg_total_relation_size('depth_pixels')")
     print(f"  a depth row: {size / LOG_ROWS:,.0f} bytes in PostgreSQL")
 
 

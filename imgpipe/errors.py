@@ -163,7 +163,7 @@ class RangeNotSatisfiable(ImgpipeError):
 class Busy(ImgpipeError):
     """More is asked than this installation takes at once."""
 
-    status, code, sentence = 429, "busy", "The service is busy; try again shortly."
+    status, code, sentence = 503, "busy", "The service is busy; try again shortly."
 
 
 class Unavailable(ImgpipeError):

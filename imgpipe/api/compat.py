@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
 from typing import Any
 from uuid import UUID
 
@@ -23,10 +22,12 @@ from imgpipe.api.ranges import RangeQuery, ReceiptSchema
 from imgpipe.api.schemas import MAX_WAIT_S, ImageSchema, Utc, image_id
 from imgpipe.database.models import Comment, Image
 from imgpipe.database.paging import Page
-from imgpipe.depthlogs import logs, ranges
+from imgpipe.depthlogs import logs
+from imgpipe.depthlogs.ranges import Interval
 from imgpipe.errors import CorruptImage, LogNotFound, NotFound
 from imgpipe.pictures import comments, gallery, intake
 from imgpipe.scanlines import colormap
+from imgpipe.scanlines.rows import Rows
 
 IMAGES = 10
 COMMENTS = 20
@@ -161,23 +162,19 @@ def import_csv() -> logs.Receipt:
 def list_frames(query: dict[str, Any]) -> Response:
     """List a depth range as PNGs of one row each, coloured, ascending; empty where there is no row."""
     table = colormap.lut(query["colormap"], query["colormap_stops"])
-    with ExitStack() as held:
-        blocks: Iterable[NDArray[np.uint8]] = ()
-        try:
-            interval = ranges.opened(query["log"], query["depth_min"], query["depth_max"])
-            blocks = held.enter_context(interval).blocks()
-        except LogNotFound:
-            if query["log"] != logs.DEFAULT:  # which is merely empty before its first upload
-                raise
-        response = Response(_array(blocks, table), mimetype="application/json")
-        response.call_on_close(held.pop_all().close)
-    return response
+    blocks: Iterable[Rows] = ()
+    try:
+        blocks = Interval(query["log"], query["depth_min"], query["depth_max"]).blocks()
+    except LogNotFound:
+        if query["log"] != logs.DEFAULT:  # which is merely empty before its first upload
+            raise
+    return Response(_array(blocks, table), mimetype="application/json")
 
 
-def _array(blocks: Iterable[NDArray[np.uint8]], table: NDArray[np.uint8]) -> Iterator[str]:
+def _array(blocks: Iterable[Rows], table: NDArray[np.uint8]) -> Iterator[str]:
     lead = "["
     for block in blocks:
-        yield lead + '"' + '","'.join(encode_rows(block, table)) + '"'
+        yield lead + '"' + '","'.join(encode_rows(block.grey, table)) + '"'
         lead = ","
     yield "]" if lead == "," else "[]"
 

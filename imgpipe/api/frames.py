@@ -4,7 +4,6 @@ import hashlib
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from imgpipe.api.http import links
 from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.http.files import REVALIDATE
 from imgpipe.api.ranges import ColormapSchema, FramesPageSchema, FramesQuery
-from imgpipe.depthlogs import ranges
 from imgpipe.depthlogs.ranges import Extent, Interval
 from imgpipe.scanlines import colormap, frames, resize
 
@@ -35,13 +33,11 @@ def show_frames(query: Query) -> Response:
     rows and a webp 16,383: `max_rows` averages neighbouring rows down.
     """
     table = colormap.lut(query["colormap"], query["colormap_stops"])
-    with ExitStack() as held:
-        bounds = query["log"], query["depth_min"], query["depth_max"]
-        interval = held.enter_context(ranges.opened(*bounds, source=query["pixels"] == "source"))
-        etag = _etag(interval, query, table)
-        known = request.if_none_match.contains_weak(etag)
-        response = Response(status=304) if known else _SHOW[query["format"]](interval, query, table)
-        response.call_on_close(held.pop_all().close)
+    bounds = query["log"], query["depth_min"], query["depth_max"]
+    interval = Interval(*bounds, source=query["pixels"] == "source")
+    etag = _etag(interval, query, table)
+    known = request.if_none_match.contains_weak(etag)
+    response = Response(status=304) if known else _SHOW[query["format"]](interval, query, table)
     response.set_etag(etag)
     response.headers["Cache-Control"] = REVALIDATE
     return response
@@ -68,15 +64,15 @@ def _etag(interval: Interval, query: Query, table: Pixels) -> str:
 
 def _show_json(interval: Interval, query: Query, table: Pixels) -> Response:
     page = interval.page(query["limit"], query["cursor"])
-    depths, rows = zip(*page.items, strict=True)
-    pictures = encode_rows(np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), -1), table)
+    depths = [depth for rows in page.items for depth in rows.depths.tolist()]
+    pictures = [picture for rows in page.items for picture in encode_rows(rows.grey, table)]
     following, previous = links.beside(page)
     envelope = {
         "status": "success",
         "data": {
             "log": interval.log.name,
             "width": resize.WIDTH,
-            "count": len(rows),
+            "count": len(depths),
             "colormap": None if query["colormap_stops"] else query["colormap"],
             "depth_min": depths[0],
             "depth_max": depths[-1],
@@ -120,7 +116,8 @@ def _averaged(interval: Interval, query: Query) -> tuple[int, int, Iterator[Pixe
     """Return rows and width of the picture, and its pixels in blocks."""
     rows = interval.extent.rows
     shown = min(rows, query["max_rows"] or rows)
-    return shown, interval.width, resize.average_rows(interval.blocks(), rows, shown)
+    blocks = (block.grey for block in interval.blocks())
+    return shown, interval.width, resize.average_rows(blocks, rows, shown)
 
 
 def _describe(response: Response, rows: int, width: int, extent: Extent) -> Response:

@@ -10,7 +10,7 @@ from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.http.requests import BODY_BYTES
 from imgpipe.api.ranges import LogSchema, LogsQuery, ReceiptSchema
 from imgpipe.api.schemas import paged
-from imgpipe.database.models import DepthLog
+from imgpipe.database.depthmodels import DepthLog
 from imgpipe.database.paging import Page
 from imgpipe.depthlogs import logs
 from imgpipe.depthlogs.logs import Receipt

@@ -106,6 +106,7 @@ class ReceiptSchema(ma.Schema):
     log = fields.String()
     rows = fields.Integer(metadata={"description": "distinct depths stored"})
     skipped = fields.Integer(metadata={"description": "blank lines"})
+    duplicates = fields.Integer(metadata={"description": "lines whose depth came again later in the file"})
     replaced = fields.Integer(metadata={"description": "earlier rows of the same depths"})
     depth_min = fields.Float()
     depth_max = fields.Float()

@@ -94,6 +94,17 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
+def reading() -> Iterator[Session]:
+    """Read in a transaction that ends with the block: a longer one keeps SQLite's log from being emptied."""
+    session = db.session()
+    session.rollback()
+    try:
+        yield session
+    finally:
+        session.rollback()
+
+
+@contextmanager
 def writing(*, durable: bool) -> Iterator[Session]:
     """Open a write transaction that commits at the end of the block, or rolls back.
 

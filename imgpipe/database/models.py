@@ -1,4 +1,7 @@
-"""Lay down the tables: images with their work, and what hangs on them; depth logs and their rows."""
+"""Lay down the tables: images with their work, and what hangs on them.
+
+Those of depth logs are in ``depthmodels``.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,10 +12,8 @@ from sqlalchemy import (
     BigInteger,
     DateTime,
     Dialect,
-    Double,
     ForeignKey,
     Index,
-    LargeBinary,
     String,
     Text,
     TypeDecorator,
@@ -203,45 +204,3 @@ class Tally(Base):
     success: Mapped[int] = mapped_column(BigInteger, default=0)
     failed: Mapped[int] = mapped_column(BigInteger, default=0)
     worked_ms: Mapped[int] = mapped_column(BigInteger, default=0)
-
-
-class DepthLog(Base):
-    """One depth log, and what is true of all its rows together.
-
-    ``number`` is what its rows carry. ``uploads`` grows with every change of them, so that it names,
-    together with ``id``, one state of the log.
-    """
-
-    __tablename__ = "depth_logs"
-
-    number: Mapped[int] = mapped_column(primary_key=True)
-    id: Mapped[UUID] = mapped_column(unique=True)
-    name: Mapped[str] = mapped_column(String(100), unique=True)
-    uploads: Mapped[int]
-    rows: Mapped[int] = mapped_column(BigInteger)
-    depth_min: Mapped[float] = mapped_column(Double)
-    depth_max: Mapped[float] = mapped_column(Double)
-    depth_step: Mapped[float | None] = mapped_column(Double)
-    source_widths: Mapped[list[int]] = mapped_column(Json)
-    changed_at: Mapped[datetime]
-
-    @property
-    def created_at(self) -> datetime:
-        """Return the id's own millisecond."""
-        return time_of(self.id)
-
-
-class DepthRow(Base):
-    """One depth of a log: its pixels at the common width and as uploaded, a byte each.
-
-    The key is the row's place on SQLite, so that a range of depths lies in one piece. No foreign key: it
-    would be looked up for each of a million rows, and the log itself is locked whenever they change.
-    """
-
-    __tablename__ = "depth_rows"
-    __table_args__ = ({"sqlite_with_rowid": False},)
-
-    log: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    depth: Mapped[float] = mapped_column(Double, primary_key=True)
-    pixels: Mapped[bytes] = mapped_column(LargeBinary)
-    source: Mapped[bytes] = mapped_column(LargeBinary)

@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Table, create_engine, delete, func, insert, make_url, select, text
 from sqlalchemy.orm import Session
 
+from imgpipe.database.depthmodels import DepthPixels
 from imgpipe.database.engine import db, engine_options, listen, writing
 from imgpipe.database.models import Base, Image, Tally, Thumbnail
 from imgpipe.errors import Conflict
@@ -21,6 +22,7 @@ from imgpipe.pictures import search
 from imgpipe.storage.protocol import MissingObject, Storage
 
 BLOCK = 1_000
+DEPTH_BLOCKS = 8  # up to half a MiB each
 Advance = Callable[[int], object]
 
 
@@ -99,7 +101,8 @@ def _is_empty(ours: Connection, table: Table) -> bool:
 
 
 def _blocks(source: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
-    result = source.execute(select(table), execution_options={"yield_per": BLOCK})
+    at_once = DEPTH_BLOCKS if table is DepthPixels.__table__ else BLOCK
+    result = source.execute(select(table), execution_options={"yield_per": at_once})
     for rows in result.mappings().partitions():
         yield [dict(row) for row in rows]
 

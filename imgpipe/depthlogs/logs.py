@@ -1,35 +1,47 @@
-"""Take depth logs in, list them, delete them; ``intervals`` reads what is in them."""
+"""Take depth logs in, list them, delete them; ``ranges`` reads what is in them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT is SQLite's, too
+import numpy as np
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from imgpipe.clock import utc_now
 from imgpipe.database import paging
-from imgpipe.database.engine import db, writing
-from imgpipe.database.models import DepthLog, new_id
+from imgpipe.database.depthmodels import DepthBlock, DepthLog, DepthVersion
+from imgpipe.database.engine import db, reading, writing
 from imgpipe.database.paging import Page
-from imgpipe.depthlogs import depthrows, staging
+from imgpipe.depthlogs import blocks, drafts, staging, sweeping
+from imgpipe.depthlogs.blocks import Found
+from imgpipe.depthlogs.drafts import Draft
+from imgpipe.depthlogs.lines import Lines
+from imgpipe.depthlogs.merging import merge
+from imgpipe.depthlogs.spacing import median_step
 from imgpipe.depthlogs.staging import Staged
 from imgpipe.errors import InvalidParameter, LogNotFound
 from imgpipe.extensions import parts
 from imgpipe.scanlines import resize
+from imgpipe.scanlines.rows import Depths
 from imgpipe.text import clean_text
 
 DEFAULT = "default"
 NAME_LENGTH = 100
+DEPTHS_READ = 64  # blocks
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What one upload brought: ``rows`` distinct depths, ``replaced`` of them over earlier rows."""
+    """What one upload brought: ``rows`` distinct depths, ``replaced`` of them over earlier rows.
+
+    ``duplicates`` lines were no rows, as their depth came again later in the file.
+    """
 
     log: str
     rows: int
     skipped: int
+    duplicates: int
     replaced: int
     depth_min: float
     depth_max: float
@@ -41,15 +53,17 @@ class Receipt:
 def accept(stream: BinaryIO, name: str = DEFAULT) -> Receipt:
     """Take in a CSV, all of it or nothing; when this returns, its rows are durable.
 
-    Raises: ``InvalidParameter`` for the name, ``InvalidCsv``.
+    Raises: ``InvalidParameter`` for the name, ``InvalidCsv``, ``Busy``.
     """
     check_name(name)
-    with staging.stage(stream, parts.settings.data_dir) as staged:
-        replaced = _store(name, staged)
+    with staging.stage(stream, parts.settings.data_dir) as staged, drafts.drafting(name) as draft:
+        replaced = _store(draft, staged)
+    sweeping.sweep()
     return Receipt(
         log=name,
         rows=staged.rows,
         skipped=staged.skipped,
+        duplicates=staged.duplicates,
         replaced=replaced,
         depth_min=staged.depth_min,
         depth_max=staged.depth_max,
@@ -70,7 +84,7 @@ def check_name(name: str) -> None:
 
 def find(name: str, session: Session | None = None) -> DepthLog:
     """Return the log. Raises: ``LogNotFound``."""
-    log = (session or db.session()).scalar(select(DepthLog).where(DepthLog.name == clean_text(name)))
+    log = (session or db.session()).scalar(_named(name))
     if log is None:
         raise LogNotFound
     return log
@@ -78,57 +92,79 @@ def find(name: str, session: Session | None = None) -> DepthLog:
 
 def page(limit: int, cursor: str | None = None) -> Page[DepthLog]:
     """List the logs, newest first. Raises: ``InvalidCursor``."""
-    return paging.fetch(select(DepthLog), limit, cursor, DepthLog.id)
+    return paging.fetch(select(DepthLog).where(DepthLog.uploads > 0), limit, cursor, DepthLog.id)
 
 
 def delete(name: str) -> None:
-    """Delete a log with all its rows. Raises: ``LogNotFound``."""
+    """Delete a log with all its rows, also while it is written to. Raises: ``LogNotFound``."""
     with writing(durable=True) as session:
-        log = session.scalar(select(DepthLog).where(DepthLog.name == clean_text(name)).with_for_update())
+        log = session.scalar(_named(name).with_for_update())
         if log is None:
             raise LogNotFound
-        depthrows.remove(session.connection(), log.number)
+        living = (DepthBlock.log == log.number) & DepthBlock.died.is_(None)
+        session.execute(update(DepthBlock).where(living).values(died=log.uploads + 1))
+        session.add(DepthVersion(log=log.number, version=log.uploads + 1, began_at=utc_now()))
         session.delete(log)
+    sweeping.sweep()
 
 
-def _store(name: str, staged: Staged) -> int:
-    """Write an upload in one transaction; return how many rows were there before."""
-    with writing(durable=True) as session:
-        log = _enter(session, name, staged)
-        replaced = depthrows.put(session.connection(), log.number, staged)
-        _sum_up(session, log, staged, replaced)
+def _named(name: str) -> Select[DepthLog]:
+    return select(DepthLog).where(DepthLog.name == clean_text(name), DepthLog.uploads > 0)
+
+
+def _store(draft: Draft, staged: Staged) -> int:
+    """Write an upload as the next version; return how many rows were there before."""
+    before, taken, written = draft.before, 0, 0
+
+    def take(found: Found) -> Lines:
+        nonlocal taken
+        taken += found.rows
+        draft.bury(found.id)
+        with reading() as session:
+            return blocks.load_whole(session.connection(), found.id)
+
+    with reading() as session:
+        bounds = staged.depth_min, staged.depth_max
+        near = blocks.beside(session.connection(), draft.number, before.uploads, *bounds)
+    for block in merge(staged, near, take):
+        written += len(block)
+        draft.add(block)
+    replaced = staged.rows + taken - written
+    rows = before.rows + staged.rows - replaced
+    told = _of_upload(staged) if rows == staged.rows else _of_all(draft, staged, rows)
+    draft.announce(rows=rows, **told)
     return replaced
 
 
-def _enter(session: Session, name: str, staged: Staged) -> DepthLog:
-    """Lock the log and count the upload; a new log begins without rows."""
-    begun = insert(DepthLog).values(
-        id=new_id(),
-        name=name,
-        uploads=1,
-        rows=0,
-        depth_min=staged.depth_min,
-        depth_max=staged.depth_max,
-        source_widths=[],
-        changed_at=utc_now(),
-    )
-    counted = begun.on_conflict_do_update(
-        index_elements=[DepthLog.name],
-        set_={"uploads": DepthLog.uploads + 1, "changed_at": begun.excluded.changed_at},
-    )
-    return session.scalars(counted.returning(DepthLog), execution_options={"populate_existing": True}).one()
+def _of_upload(staged: Staged) -> dict[str, Any]:
+    """Say what is true of a log that is nothing but this upload."""
+    return {
+        "depth_min": staged.depth_min,
+        "depth_max": staged.depth_max,
+        "depth_step": staged.depth_step,
+        "source_widths": [staged.source_width],
+    }
 
 
-def _sum_up(session: Session, log: DepthLog, staged: Staged, replaced: int) -> None:
-    """Say of the whole log what is now true of it; only a real mixture of uploads has to be looked at."""
-    log.rows += staged.rows - replaced
-    log.depth_min = min(log.depth_min, staged.depth_min)
-    log.depth_max = max(log.depth_max, staged.depth_max)
-    if log.rows == staged.rows:
-        log.depth_step, log.source_widths = staged.depth_step, [staged.source_width]
-        return
-    connection = session.connection()
-    log.depth_step = depthrows.find_step(connection, log.number)
-    if log.source_widths != [staged.source_width]:
-        everything = depthrows.between(log.number, log.depth_min, log.depth_max)
-        log.source_widths = depthrows.find_source_widths(connection, everything)
+def _of_all(draft: Draft, staged: Staged, rows: int) -> dict[str, Any]:
+    """Say what is true of a log of several uploads, for which all its depths are looked at."""
+    draft.flush()
+    with reading() as session:
+        found = blocks.find(session.connection(), draft.number, draft.version)
+        mixed = [block.id for block in found if block.mixed]
+        widths = {block.width for block in found} | blocks.read_widths(session.connection(), mixed)
+
+    def read_depths() -> Iterator[Depths]:
+        draft.hold()
+        for start in range(0, len(found), DEPTHS_READ):
+            ids = [block.id for block in found[start : start + DEPTHS_READ]]
+            with reading() as session:
+                depths = blocks.read_depths(session.connection(), ids)
+            yield np.concatenate(depths)
+
+    return {
+        "depth_min": min(draft.before.depth_min, staged.depth_min),
+        "depth_max": max(draft.before.depth_max, staged.depth_max),
+        "depth_step": median_step(rows, read_depths),
+        "source_widths": sorted(widths),
+    }

@@ -1,48 +1,27 @@
 """Read the rows of a depth range: page by page, or block by block however many there are.
 
-All that one answer reads belongs to one state of the log, also while an import replaces it.
+All that one answer reads belongs to one version of the log, also while an import replaces it, and yet no
+transaction is longer than the reading of a few blocks: how slow the client is makes no difference.
 """
 
-import binascii
-import hashlib
 import math
-import struct
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
-from itertools import chain, islice
+from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Integer,
-    LargeBinary,
-    Row,
-    Select,
-    bindparam,
-    cast,
-    func,
-    literal,
-    select,
-)
-from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.orm import Session
-
-from imgpipe.database.engine import db
-from imgpipe.database.models import DepthLog, DepthRow
+from imgpipe.database.depthmodels import DepthLog
+from imgpipe.database.engine import db, reading
 from imgpipe.database.paging import Page
-from imgpipe.depthlogs import depthrows, logs
-from imgpipe.errors import InvalidCursor, InvalidParameter, NoFrames
+from imgpipe.depthlogs import blocks, cursors, logs
+from imgpipe.depthlogs.blocks import Found, Slice
+from imgpipe.depthlogs.cursors import DEEPER, SHALLOWER, Cursor
+from imgpipe.errors import InvalidParameter, NoFrames, Unavailable
 from imgpipe.scanlines import resize
+from imgpipe.scanlines.rows import Rows
 
-BLOCK_BYTES = 1 << 20
-HEAD_BLOCKS = 16  # what is read at once; only where there is more, the rows are counted first
-_SHALLOWER, _DEEPER = b"s", b"d"
-_CURSOR_LENGTH = 20  # 1 byte of direction, 8 of depth and 6 of checksum, in base64
+HEAD = 4  # blocks that are read at once; only where there are more, they are listed first
+READ_BYTES = 1 << 20
+RETRY_AFTER_S = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,57 +33,34 @@ class Extent:
     depth_max: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
-    rows: int
-    first: float
-    last: float
-    pixels: bytes
-
-
-@contextmanager
-def opened(name: str, depth_min: float, depth_max: float, *, source: bool = False) -> Iterator["Interval"]:
-    """Read a range, ends included, in a session of its own, for an answer may stream on after its request.
+class Interval:
+    """A range of depths of one log, ends included, as the log is now.
 
     With ``source`` the pixels are those that were uploaded. Raises: ``LogNotFound``.
     """
-    with Session(db.engine) as session:
-        if db.engine.dialect.name == "postgresql":  # SQLite's transactions are snapshots anyway
-            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-        log = logs.find(name, session)
-        yield Interval(session.connection(), log, depth_min, depth_max, source)
 
-
-class Interval:
-    """A range of depths of one log."""
-
-    def __init__(
-        self, connection: Connection, log: DepthLog, depth_min: float, depth_max: float, source: bool
-    ) -> None:
-        self.log = log
-        self._connection = connection
-        self._low, self._high = depth_min, depth_max
+    def __init__(self, name: str, depth_min: float, depth_max: float, *, source: bool = False) -> None:
+        with reading() as session:
+            self.log: DepthLog = logs.find(name)
+            session.expunge(self.log)
+        self._engine = db.engine  # an answer may stream on after its request
+        self._bounds = depth_min, depth_max
         self._source = source
-        self._rest = self._read()
 
     @property
     def state(self) -> str:
         """Name the range and the present state of the log's rows."""
-        return f"{self.log.id} {self.log.uploads} {self._low!r} {self._high!r} {self._source}"
+        low, high = self._bounds
+        return f"{self.log.id} {self.log.uploads} {low!r} {high!r} {self._source}"
 
     @cached_property
     def extent(self) -> Extent:
         """Count the rows. Raises: ``NoFrames``."""
-        head, log = self._head, self.log
-        if not head:
+        depths = [part.rows.depths for part in self._ends if len(part.rows.depths)]
+        if not depths:
             raise self._empty()
-        if len(head) < HEAD_BLOCKS:
-            return Extent(sum(block.rows for block in head), head[0].first, head[-1].last)
-        if self._low <= log.depth_min and log.depth_max <= self._high:
-            return Extent(log.rows, log.depth_min, log.depth_max)
-        within = depthrows.between(log.number, self._low, self._high)
-        last = self._connection.execute(select(func.max(DepthRow.depth)).where(within)).scalar_one()
-        return Extent(depthrows.count(self._connection, within), head[0].first, last)
+        inner = sum(found.rows for found in self._listed[1:-1])
+        return Extent(inner + sum(map(len, depths)), float(depths[0][0]), float(depths[-1][-1]))
 
     @cached_property
     def width(self) -> int:
@@ -114,10 +70,7 @@ class Interval:
         """
         if not self._source:
             return resize.WIDTH
-        widths = self.log.source_widths
-        if len(widths) > 1:
-            within = depthrows.between(self.log.number, self._low, self._high)
-            widths = depthrows.find_source_widths(self._connection, within)
+        widths = sorted(self.log.source_widths if len(self.log.source_widths) == 1 else self._find_widths())
         if len(widths) > 1:
             raise InvalidParameter(
                 f"pixels: the rows of this range were uploaded {' and '.join(map(str, widths))} pixels wide; "
@@ -126,98 +79,99 @@ class Interval:
             )
         return widths[0] if widths else resize.WIDTH
 
-    def blocks(self) -> Iterator[NDArray[np.uint8]]:
-        """Yield the grey pixels once, uint8 (n, width), ascending, about a MiB at a time.
+    def blocks(self) -> Iterator[Rows]:
+        """Yield the rows once, ascending, about a MiB at a time.
 
-        Raises: ``InvalidParameter`` as ``width`` does.
+        Raises: ``InvalidParameter`` as ``width`` does; ``Unavailable`` where the log was replaced so long ago
+        that this version is gone.
         """
-        for block in chain(self._head, self._rest):
-            yield np.frombuffer(block.pixels, np.uint8).reshape(block.rows, self.width)
+        if not self._listed:
+            yield from (part.rows for part in self._head if self.width and len(part.rows.depths))
+            return
+        at_once = max(1, READ_BYTES // (self._listed[0].rows * (8 + self.width)))
+        for start in range(0, len(self._listed), at_once):
+            parts = self._load(self._listed[start : start + at_once])
+            yield from (part.rows for part in parts if len(part.rows.depths))
 
-    def page(self, limit: int, cursor: str | None = None) -> Page[Row[float, bytes]]:
-        """Return at most ``limit`` rows as (depth, pixels), ascending, and the cursors beside them.
+    def page(self, limit: int, cursor: str | None = None) -> Page[Rows]:
+        """Return at most ``limit`` rows in parts, ascending, and the cursors beside them.
 
         Raises: ``NoFrames``, ``InvalidCursor``.
         """
-        direction, depth = _decode(cursor) if cursor else (_DEEPER, None)
-        forward = direction == _DEEPER
-        rows = self._fetch(limit + 1, depth, forward)
-        more, items = len(rows) > limit, rows[:limit] if forward else rows[:limit][::-1]
-        if not items:
+        place = cursors.decode(cursor) if cursor else None
+        forward = place is None or place.direction == DEEPER
+        parts, more = self._fetch(limit, place, forward)
+        if not parts:
             raise self._empty()
-        following, previous = (more, cursor is not None) if forward else (True, more)
+        following, previous = (more, place is not None) if forward else (True, more)
         return Page(
-            items,
-            _encode(_DEEPER, items[-1][0]) if following else None,
-            _encode(_SHALLOWER, items[0][0]) if previous else None,
+            parts,
+            Cursor(DEEPER, float(parts[-1].depths[-1])).encode() if following else None,
+            Cursor(SHALLOWER, float(parts[0].depths[0])).encode() if previous else None,
         )
 
-    def _fetch(self, limit: int, beyond: float | None, forward: bool) -> Sequence[Row[float, bytes]]:
-        # One bound a side: of two, SQLite may seek to the farther one and walk.
-        depth = DepthRow.depth
-        low, high = depth >= self._low, depth <= self._high
-        if beyond is not None and forward and beyond >= self._low:
-            low = depth > beyond
-        if beyond is not None and not forward and beyond <= self._high:
-            high = depth < beyond
-        order = depth if forward else depth.desc()
-        rows = select(depth, DepthRow.pixels).where(DepthRow.log == self.log.number, low, high)
-        return self._connection.execute(rows.order_by(order).limit(limit)).all()
+    def _fetch(self, limit: int, place: Cursor | None, forward: bool) -> tuple[list[Rows], bool]:
+        """Return the first rows behind a place, or the last before it, and whether there are more."""
+        low, high = self._bounds
+        if place and forward:
+            low = max(low, math.nextafter(place.depth, math.inf))
+        elif place:
+            high = min(high, math.nextafter(place.depth, -math.inf))
+        parts: list[Rows] = []
+        while limit >= 0 and low <= high:
+            found = self._first((low, high), forward)
+            for rows, first, last, _ in found:
+                count = min(len(rows.depths), max(limit, 0))
+                if count:
+                    parts.append(rows.part(0, count) if forward else rows.part(-count, len(rows.depths)))
+                limit -= len(rows.depths)
+                if forward:
+                    low = math.nextafter(last, math.inf)
+                else:
+                    high = math.nextafter(first, -math.inf)
+            if len(found) < HEAD:
+                break
+        return parts if forward else parts[::-1], limit < 0
+
+    def _first(self, bounds: tuple[float, float], forward: bool = True) -> list[Slice]:
+        with self._engine.connect() as connection:
+            place = connection, self.log.number, self.log.uploads, bounds
+            return blocks.load(*place, HEAD, source=self._source, forward=forward)
 
     @cached_property
-    def _head(self) -> list[_Block]:
-        return list(islice(self._rest, HEAD_BLOCKS))
+    def _head(self) -> list[Slice]:
+        return self._first(self._bounds)
 
-    def _read(self) -> Iterator[_Block]:
-        limit = max(1, BLOCK_BYTES // self.width)
-        statement = _block_statement(self._source, self._connection.dialect.name)
-        values = {"log": self.log.number, "high": self._high, "limit": limit}
-        rows, last = limit, math.nextafter(self._low, -math.inf)
-        while rows == limit:
-            rows, first, last, pixels = self._connection.execute(statement, values | {"beyond": last}).one()
-            if rows:
-                yield _Block(rows, first, last, pixels)
+    @cached_property
+    def _listed(self) -> list[Found]:
+        """List the blocks that reach into the range; none where the head is all of it."""
+        if len(self._head) < HEAD:
+            return []
+        with self._engine.connect() as connection:
+            return blocks.find(connection, self.log.number, self.log.uploads, *self._bounds)
+
+    @cached_property
+    def _ends(self) -> list[Slice]:
+        """Return the blocks that may lie in the range in part only."""
+        return [self._head[0], *self._load(self._listed[-1:])] if self._listed else self._head
+
+    def _load(self, found: Sequence[Found]) -> list[Slice]:
+        with self._engine.connect() as connection:
+            ids = [block.id for block in found]
+            parts = blocks.load_chosen(connection, ids, self._bounds, source=self._source)
+        if len(parts) < len(found):
+            raise Unavailable("The log was replaced meanwhile; ask again.", retry_after_s=RETRY_AFTER_S)
+        return parts
+
+    def _find_widths(self) -> set[int]:
+        widths = {width for part in self._ends for width in part.widths}
+        inner = self._listed[1:-1]
+        mixed = [block.id for block in inner if block.mixed]
+        with self._engine.connect() as connection:
+            widths |= blocks.read_widths(connection, mixed)
+        return widths | {block.width for block in inner if not block.mixed}
 
     def _empty(self) -> NoFrames:
         log = self.log
         bounds = {"rows": log.rows, "depth_min": log.depth_min, "depth_max": log.depth_max}
         return NoFrames(details={"log": log.name, **bounds})
-
-
-@cache
-def _block_statement(source: bool, dialect: str) -> Select[int, float, float, bytes]:
-    """Let the database join a block's pixels: quicker than row by row, and it holds no more than that."""
-    pixels = DepthRow.source if source else DepthRow.pixels
-    block = (
-        select(DepthRow.depth, pixels.label("pixels"))
-        .where(DepthRow.log == bindparam("log"))
-        .where(DepthRow.depth > bindparam("beyond"), DepthRow.depth <= bindparam("high"))
-        .order_by(DepthRow.depth)
-        .limit(bindparam("limit", type_=Integer))
-        .subquery()
-    )
-    joined: ColumnElement[bytes] = cast(func.group_concat(block.c.pixels, ""), LargeBinary)
-    if dialect == "postgresql":
-        in_order = aggregate_order_by(literal(b"", LargeBinary), block.c.depth)
-        joined = func.string_agg(block.c.pixels, in_order, type_=LargeBinary)
-    return select(func.count(), func.min(block.c.depth), func.max(block.c.depth), joined)
-
-
-def _encode(direction: bytes, depth: float) -> str:
-    payload = direction + struct.pack(">d", depth)
-    return urlsafe_b64encode(payload + _checksum(payload)).decode()
-
-
-def _decode(cursor: str) -> tuple[bytes, float]:
-    try:
-        raw = urlsafe_b64decode(cursor.encode("ascii")) if len(cursor) == _CURSOR_LENGTH else b""
-    except (UnicodeEncodeError, binascii.Error) as error:
-        raise InvalidCursor from error
-    payload = raw[:9]
-    if len(raw) != 15 or raw[9:] != _checksum(payload) or payload[:1] not in (_SHALLOWER, _DEEPER):
-        raise InvalidCursor
-    return payload[:1], struct.unpack(">d", payload[1:])[0]
-
-
-def _checksum(payload: bytes) -> bytes:
-    return hashlib.blake2b(payload, digest_size=6).digest()

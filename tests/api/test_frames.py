@@ -70,6 +70,7 @@ def test_a_form_file_is_stored_and_told_of(client: FlaskClient) -> None:
         "log": "Well A 7",
         "rows": ROWS,
         "skipped": 1,
+        "duplicates": 0,
         "replaced": 0,
         "depth_min": 9000.1,
         "depth_max": 9546.0,

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from imgpipe.database.engine import db
-from imgpipe.depthlogs import logs, ranges
+from imgpipe.depthlogs import logs
 from imgpipe.depthlogs.logs import Receipt
+from imgpipe.depthlogs.ranges import Interval
 from imgpipe.errors import InvalidCsv, InvalidParameter, LogNotFound
 from tests.depths import raw, shrunk, small, store
 from tests.factories import jpeg, post
@@ -33,13 +34,12 @@ def accept(csv: bytes, log: str = "a") -> Receipt:
 
 
 def read(log: str, *bounds: float, source: bool = False) -> list[list[int]]:
-    with ranges.opened(log, *(bounds or EVERYTHING), source=source) as interval:
-        return [row for block in interval.blocks() for row in block.tolist()]
+    interval = Interval(log, *(bounds or EVERYTHING), source=source)
+    return [row for block in interval.blocks() for row in block.grey.tolist()]
 
 
 def read_depths(log: str) -> list[float]:
-    with ranges.opened(log, *EVERYTHING) as interval:
-        return [depth for depth, _ in interval.page(10_000).items]
+    return [depth for rows in Interval(log, *EVERYTHING).page(10_000).items for depth in rows.depths.tolist()]
 
 
 @pytest.fixture
