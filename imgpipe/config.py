@@ -30,8 +30,8 @@ _SECRET = re.compile("KEY|SECRET|TOKEN|PASSWORD")
 LATER = frozenset(
     f"IMGPIPE_{name}"
     for names in (
-        ("PUBLIC_METRICS", "PUBLIC_DOCS", "CORS_ORIGINS", "PROXY_HOPS", "MAX_BACKLOG"),
-        ("RATE_LIMIT", "DEDUPE", "NEGOTIATE_FORMATS"),
+        ("PUBLIC_METRICS", "PUBLIC_DOCS", "MAX_BACKLOG"),
+        ("DEDUPE",),
     )
     for name in names
 )
@@ -138,6 +138,34 @@ class Settings:
         "when set, requests need one of these keys",
         options.names,
         secret=True,
+    )
+    allowed_hosts: tuple[str, ...] = option(
+        "IMGPIPE_ALLOWED_HOSTS",
+        (),
+        "host names with commas between them",
+        "hosts that are served; empty: on loopback without proxy its names and BASE_URL's, else any",
+        options.hosts,
+    )
+    cors_origins: tuple[str, ...] = option(
+        "IMGPIPE_CORS_ORIGINS",
+        (),
+        "origins such as https://photos.example.org with commas between them",
+        "other sites whose pages may use the API",
+        options.origins,
+    )
+    proxy_hops: int = option(
+        "IMGPIPE_PROXY_HOPS",
+        0,
+        "a whole number from 0 to 10",
+        "proxies in front whose X-Forwarded- headers are believed",
+        options.between(0, 10),
+    )
+    accel_prefix: str = option(
+        "IMGPIPE_ACCEL_PREFIX",
+        "",
+        "a path such as /protected-media/",
+        "the location at which an nginx in front serves the media directory (X-Accel-Redirect)",
+        options.location,
     )
     lease_s: float = option(
         "IMGPIPE_LEASE_S",

@@ -28,6 +28,18 @@ class ImgpipeError(Exception):
         super().__init__(self.message)
 
 
+def envelope(error: ImgpipeError, request_id: str) -> dict[str, Any]:
+    """Return an error as the one JSON shape of every answer that is none."""
+    return {
+        "status": "error",
+        "data": None,
+        "error": error.message,
+        "code": error.code,
+        "details": error.details,
+        "request_id": request_id,
+    }
+
+
 class NoFile(ImgpipeError):
     """The request carries no file, or an empty one."""
 
@@ -70,6 +82,22 @@ class InvalidParameter(ImgpipeError):
     status, code, sentence = 400, "invalid_parameter", "A parameter is missing or out of range."
 
 
+class BadRequest(ImgpipeError):
+    """The request itself is malformed, such as a body with broken chunks, or one that ends too early."""
+
+    status, code, sentence = 400, "bad_request", "The request is malformed."
+
+
+class InvalidHost(ImgpipeError):
+    """The Host header names a host that this installation does not serve."""
+
+    status, code = 400, "invalid_host"
+    sentence = (
+        "This host is not served here; IMGPIPE_ALLOWED_HOSTS, BASE_URL or, behind a proxy, "
+        "IMGPIPE_PROXY_HOPS says which are."
+    )
+
+
 class InvalidCursor(ImgpipeError):
     """The cursor is not one that this service gave out."""
 
@@ -86,6 +114,19 @@ class Unauthorized(ImgpipeError):
     """No valid API key came with the request."""
 
     status, code, sentence = 401, "unauthorized", "A valid API key is needed."
+
+
+class Forbidden(ImgpipeError):
+    """The key is valid and may not do this; ``details`` names the scope that may."""
+
+    status, code, sentence = 403, "forbidden", "The API key does not allow this."
+
+
+class CrossSite(ImgpipeError):
+    """A page of another site had a browser send a request that changes something."""
+
+    status, code = 403, "cross_site"
+    sentence = "A page of another site may not do this; IMGPIPE_CORS_ORIGINS lists those that may."
 
 
 class NotFound(ImgpipeError):
@@ -130,6 +171,12 @@ class MethodNotAllowed(ImgpipeError):
     status, code, sentence = 405, "method_not_allowed", "This method is not allowed here."
 
 
+class RequestTimeout(ImgpipeError):
+    """The client stopped sending, or sends too slowly: no byte for 10 s, or under 1 kB/s after 30 s."""
+
+    status, code, sentence = 408, "request_timeout", "The request did not arrive in time."
+
+
 class Conflict(ImgpipeError):
     """The picture is not in a state that allows this."""
 
@@ -146,6 +193,11 @@ class TooLarge(ImgpipeError):
     """The body or the file has more bytes than allowed."""
 
     status, code, sentence = 413, "too_large", "The file is larger than allowed."
+
+    def __init__(self, limit: int, option: str | None = None, unit: str = "bytes") -> None:
+        where = f", see {option}" if option else ""
+        details = {f"max_{unit}": limit} | ({"option": option} if option else {})
+        super().__init__(f"What was sent is larger than allowed: {limit:,} {unit}{where}.", details=details)
 
 
 class TooManyPixels(ImgpipeError):

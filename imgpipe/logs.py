@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from imgpipe.text import visible
+
 FILE_BYTES = 10 * 2**20
 FILES = 5
 _subject: ContextVar[str] = ContextVar("subject", default="-")
@@ -36,10 +38,10 @@ class _TextFormatter(logging.Formatter):
         head = (
             f"{_time(record)} {record.levelname:<7} [{_subject.get()}] {record.name}: {record.getMessage()}"
         )
-        lines = [_one_line(head)]
+        lines = [head]
         if record.exc_info:
-            lines += self.formatException(record.exc_info).splitlines()
-        return "\n    ".join(lines)
+            lines += self.formatException(record.exc_info).split("\n")
+        return "\n    ".join(map(visible, lines))
 
 
 class _JsonFormatter(logging.Formatter):
@@ -91,7 +93,3 @@ def _time(record: logging.LogRecord) -> str:
     return (
         datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     )
-
-
-def _one_line(text: str) -> str:
-    return text.replace("\r", "\\r").replace("\n", "\\n")

@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.-]+)*/?", re.ASCII)
+_HOST = r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
 JOBS = ("threads", "celery", "inline")
 CAPTIONERS = ("none", "huggingface", "openai", "blip")
 
@@ -89,6 +90,33 @@ def base_url(raw: str) -> str:
     if raw and not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", raw):
         raise ValueError(raw)
     return raw.rstrip("/")
+
+
+def origins(raw: str) -> tuple[str, ...]:
+    """Take origins (scheme, host, port where it is not the usual one) with commas between them."""
+    found = tuple(name.lower().rstrip("/") for name in names(raw))
+    for origin in found:
+        if not re.fullmatch(
+            r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?", origin
+        ):
+            raise ValueError(raw)
+    return found
+
+
+def hosts(raw: str) -> tuple[str, ...]:
+    """Take host names or addresses with commas between them, each with or without a port."""
+    found = tuple(name.lower() for name in names(raw))
+    for host in found:
+        if not re.fullmatch(_HOST, host):
+            raise ValueError(raw)
+    return found
+
+
+def location(raw: str) -> str:
+    """Take the path of a location of nginx's; a slash at its end is added."""
+    if not re.fullmatch(r"/[A-Za-z0-9._~/-]+", raw):
+        raise ValueError(raw)
+    return raw.rstrip("/") + "/"
 
 
 def database_url(raw: str) -> str:

@@ -20,7 +20,7 @@ except ConfigError as error:
     sys.exit(str(error))
 
 bind = f"{settings.host}:{settings.port}"
-worker_class = "gthread"
+worker_class = "imgpipe.slowclients.Worker"
 workers = settings.web_workers
 threads = settings.web_threads
 # Each worker listens for itself: on one shared socket a single worker takes every kept-alive connection.

@@ -17,6 +17,11 @@ _UNDISPLAYABLE = re.compile(
 NAME_LENGTH = 255
 
 
+def visible(line: str) -> str:
+    """Escape what could break a line, steer a terminal, or reorder what its reader sees."""
+    return _UNDISPLAYABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), line)
+
+
 def clean_text(value: str, limit: int | None = None) -> str:
     """Drop what a database or JSON cannot hold, and cut at ``limit`` characters."""
     return _UNSTORABLE.sub("", value)[:limit]

@@ -16,7 +16,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("database",),
     ("extensions",),
     ("pictures", "depthlogs"),
-    ("datasets", "doctor", "webhooks", "health", "shutdown", "startup", "serving"),
+    ("datasets", "doctor", "webhooks", "health", "shutdown", "startup", "serving", "slowclients"),
     ("api", "cli"),
     ("imgpipe",),
     ("__main__", "wsgi"),

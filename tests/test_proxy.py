@@ -50,9 +50,10 @@ REQUESTS = {
 
 @dataclass
 class Site:
-    """A service, and the proxy in front of it."""
+    """A service, the proxy in front of it, and the same service as it would be without one."""
 
     service: Server
+    plain: Server
     url: str
 
 
@@ -63,10 +64,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     few = {"WEB_CONCURRENCY": "1", "IMGPIPE_WEB_THREADS": "2", "IMGPIPE_MAX_UPLOAD_BYTES": "500000"}
     shipped = services("compose.sqlite.yaml", PROXY_MAX_BODY="1m", PROXY_MAX_CSV="4m", **few)
     nginx = shipped["nginx"]
-    with serving(folder / "data", **shipped["web"].environ) as service:
+    inside = ("HOST", "PORT", "IMGPIPE_DATA_DIR")  # the container's own places
+    environ = {name: value for name, value in shipped["web"].environ.items() if name not in inside} | few
+    with serving(folder / "data", **environ) as service:
         upstream, media = f"127.0.0.1:{service.port}", folder / "data" / "media"
-        with proxying(nginx.environ, upstream, folder / "nginx", media, nginx.command) as url:
-            yield Site(service, url)
+        with (
+            proxying(nginx.environ, upstream, folder / "nginx", media, nginx.command) as url,
+            serving(folder / "data", **few) as plain,
+        ):
+            yield Site(service, plain, url)
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +96,11 @@ def paths(site: Site) -> dict[str, str]:
 def test_a_stored_file_looks_the_same_through_the_proxy(
     site: Site, paths: dict[str, str], name: str, headers: dict[str, str], method: str
 ) -> None:
-    etag = requests.head(site.service.url + paths[name], timeout=10).headers.get("ETag", '""')
+    etag = requests.head(site.plain.url + paths[name], timeout=10).headers.get("ETag", '""')
     sent = ID | {header: value.replace("{etag}", etag) for header, value in headers.items()}
     direct, through = (
         requests.request(method, url + paths[name], headers=sent, timeout=10)
-        for url in (site.service.url, site.url)
+        for url in (site.plain.url, site.url)
     )
     assert (through.status_code, _seen(through)) == (direct.status_code, _seen(direct))
     assert through.content == direct.content
@@ -108,16 +114,32 @@ def _seen(response: requests.Response) -> dict[str, str]:
 
 
 def test_nginx_sends_stored_files_itself(site: Site, paths: dict[str, str]) -> None:
-    told = requests.get(site.service.url + paths["thumbnail"], headers={"X-Accel-Prefix": "/p/"}, timeout=10)
+    told = requests.get(site.service.url + paths["thumbnail"], timeout=10)
     assert told.content == b""
-    assert (site.service.data_dir / "media" / told.headers["X-Accel-Redirect"].removeprefix("/p/")).is_file()
+    where = told.headers["X-Accel-Redirect"].removeprefix("/protected-media/")
+    assert (site.service.data_dir / "media" / where).is_file()
     assert "X-Accel-Redirect" not in requests.get(site.url + paths["thumbnail"], timeout=10).headers
 
 
-def test_a_client_cannot_choose_where_nginx_looks(site: Site, paths: dict[str, str]) -> None:
-    plain = requests.get(site.url + paths["thumbnail"], timeout=10)
-    forged = requests.get(site.url + paths["thumbnail"], headers={"X-Accel-Prefix": "/static/"}, timeout=10)
-    assert forged.content == plain.content
+@pytest.mark.parametrize("name", ["X-Accel-Prefix", "X-Accel-Redirect", "X-Sendfile-Type"])
+def test_no_header_of_a_client_has_the_service_point_elsewhere(
+    site: Site, paths: dict[str, str], name: str
+) -> None:
+    for url in (site.plain.url, site.url):
+        answer = requests.get(url + paths["thumbnail"], headers={name: "/x?"}, timeout=10)
+        assert answer.content
+        assert "X-Accel-Redirect" not in answer.headers
+
+
+def test_the_proxy_lets_one_address_ask_only_so_often(site: Site, tmp_path: Path) -> None:
+    environ = services("compose.sqlite.yaml", PROXY_RATE="1r/m", PROXY_BURST="2")["nginx"].environ
+    command = services("compose.sqlite.yaml")["nginx"].command
+    upstream = f"127.0.0.1:{site.plain.port}"
+    with proxying(environ, upstream, tmp_path / "nginx", tmp_path, command) as url:
+        answers = [requests.get(f"{url}/api/stats", headers=ID, timeout=10) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 503]
+    _assert_error(answers[-1], 503, "busy")
+    assert answers[-1].headers["Retry-After"] == "1"
 
 
 def test_stored_files_have_no_address_of_their_own(site: Site) -> None:

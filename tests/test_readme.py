@@ -33,7 +33,7 @@ def _default(value: Any) -> str:
         return "`instance/`"
     if isinstance(value, tuple):
         value = ",".join(value)
-    text = str(value).lower() if isinstance(value, bool) else str(value or "")
+    text = str(value).lower() if isinstance(value, bool) else str(value)
     return f"`{text}`" if text else ""
 
 
@@ -55,14 +55,17 @@ def older(app: Flask) -> str:
 
 def _routes(app: Flask, wanted: Callable[[str], bool]) -> str:
     rows = []
-    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: _path(rule.rule)):
         if rule.endpoint in HIDDEN or not wanted(rule.endpoint):
             continue
         methods = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
         summary = (app.view_functions[rule.endpoint].__doc__ or "").strip().splitlines()[0]
-        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
-        rows += [f"| `{method} {path}` | {summary} |" for method in methods]
+        rows += [f"| `{method} {_path(rule.rule)}` | {summary} |" for method in methods]
     return "\n".join(["| route | what it does |", "|---|---|", *rows])
+
+
+def _path(rule: str) -> str:
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule)
 
 
 def errors(app: Flask) -> str:

@@ -19,7 +19,8 @@ from imgpipe.api import (
     thumbnails,
     upload,
 )
-from imgpipe.api.http import errors, keys, requests
+from imgpipe.api.http import errors, keys, origins, requests
+from imgpipe.api.http.blueprint import ImageConverter
 from imgpipe.api.schemas import ErrorSchema
 
 BLUEPRINTS = (
@@ -53,6 +54,7 @@ def init_app(app: Flask) -> None:
         OPENAPI_URL_PREFIX="/api",
         OPENAPI_JSON_PATH="openapi.json",
     )
+    app.url_map.converters["image"] = ImageConverter
     rest = _Api(app)
     names = {"type": "string", "enum": list(app.extensions["imgpipe"].settings.thumbnails.names)}
     app.url_map.converters["thumbnail"] = thumbnails.ThumbnailName
@@ -62,4 +64,5 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(docs.blp)
     errors.init_app(app)
     requests.init_app(app)
+    origins.init_app(app)
     keys.init_app(app)

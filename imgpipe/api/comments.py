@@ -10,7 +10,7 @@ from imgpipe.api.schemas import CommentSchema, PageQuery, image_id, paged, uuid_
 from imgpipe.database.models import Comment
 from imgpipe.database.paging import Page
 from imgpipe.errors import NotFound
-from imgpipe.pictures import comments
+from imgpipe.pictures import comments, gallery
 
 _BODY = {
     "required": True,
@@ -33,7 +33,7 @@ blp = Blueprint("comments", __name__, description="Comments on pictures")
 @blp.doc(requestBody=_BODY)
 def add_comment(id: str) -> Comment:
     """Comment on a picture: 1 to 10,000 characters, not blank."""
-    return comments.add(image_id(id), sent_text())
+    return comments.add(gallery.find(image_id(id)).id, sent_text())
 
 
 @blp.route("/api/images/<id>/comments")

@@ -136,7 +136,7 @@ def show(id: str) -> dict[str, Any]:
 @blp.response(201, OldCommentSchema)
 def add_comment(id: str) -> Comment:
     """Comment on a picture."""
-    return comments.add(image_id(id), sent_text())
+    return comments.add(gallery.find(image_id(id)).id, sent_text())
 
 
 @blp.route("/image/<id>/pag-comments")

@@ -49,7 +49,7 @@ def awaited(id: Any, wait_s: float) -> Image:
         _waiters.leave()
 
 
-@blp.route("/api/images/<id>")
+@blp.route("/api/images/<image:id>")
 @blp.arguments(WaitQuery, location="query")
 @blp.response(200, ImageSchema)
 def show(query: dict[str, int], id: str) -> Image:
@@ -62,7 +62,7 @@ def _tag_shown(response: Response) -> Response:
     return tag(response) if request.endpoint == "detail.show" else response
 
 
-@blp.route("/api/images/<id>", methods=["DELETE"])
+@blp.route("/api/images/<image:id>", methods=["DELETE"])
 @blp.response(204)
 def delete(id: str) -> Response:
     """Delete a picture, its files and its comments, also while it is being processed."""

@@ -51,7 +51,7 @@ def _body(schema: type[ma.Schema]) -> dict[str, Any]:
     return {"required": True, "content": {"application/json": {"schema": schema}}}
 
 
-@blp.route("/api/images/<id>", methods=["PATCH"])
+@blp.route("/api/images/<image:id>", methods=["PATCH"])
 @blp.response(200, ImageSchema)
 @blp.doc(requestBody=_body(EditSchema))
 def edit(id: str) -> Image:

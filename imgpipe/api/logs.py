@@ -7,14 +7,14 @@ from flask import Response, request
 
 from imgpipe.api.http import links
 from imgpipe.api.http.blueprint import Blueprint
-from imgpipe.api.http.requests import BODY_BYTES
+from imgpipe.api.http.requests import BODY_BYTES, limit_body, too_large
 from imgpipe.api.ranges import LogSchema, LogsQuery, ReceiptSchema
 from imgpipe.api.schemas import paged
 from imgpipe.database.depthmodels import DepthLog
 from imgpipe.database.paging import Page
 from imgpipe.depthlogs import logs
 from imgpipe.depthlogs.logs import Receipt
-from imgpipe.errors import InvalidParameter, NoFile, TooLarge
+from imgpipe.errors import InvalidParameter, NoFile
 from imgpipe.extensions import parts
 
 BODY = {
@@ -82,13 +82,13 @@ def accept_sent() -> Receipt:
     Raises: ``NoFile``, ``TooLarge``, ``InvalidParameter``, ``InvalidCsv``.
     """
     limit = parts.settings.max_csv_bytes
-    request.max_content_length = limit + BODY_BYTES
+    limit_body(limit + BODY_BYTES, limit, "IMGPIPE_MAX_CSV_BYTES")
     files = request.files.getlist("file")
     if len(files) > 1:
         raise InvalidParameter("file: expected one CSV a request", details={"parameter": "file"})
     if not files or not (size_bytes := files[0].stream.seek(0, os.SEEK_END)):
         raise NoFile
     if size_bytes > limit:
-        raise TooLarge(details={"max_bytes": limit})
+        raise too_large()
     files[0].stream.seek(0)
     return logs.accept(cast(BinaryIO, files[0].stream), request.form.get("log", logs.DEFAULT))

@@ -8,7 +8,7 @@ from werkzeug.routing import UnicodeConverter
 from imgpipe.api.http import files
 from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.schemas import image_id
-from imgpipe.errors import NotFound
+from imgpipe.errors import ThumbnailNotReady
 from imgpipe.extensions import parts
 from imgpipe.pictures import gallery
 
@@ -24,10 +24,10 @@ blp = Blueprint("thumbnails", __name__, description="Thumbnails and the square")
 @blp.response(200, {"type": "string", "format": "binary"}, content_type="image/*")
 def thumbnail(id: str, name: str) -> Response:
     """Serve `small` (fits 128x128), `medium` (fits 512x512) or `square` (512x512, padded with black)."""
-    names = parts.settings.thumbnails.names
-    if name not in names:
-        raise NotFound(f"There are {', '.join(names)}.")
     about = image_id(id)
+    if name not in parts.settings.thumbnails.names:
+        gallery.find(about)
+        raise ThumbnailNotReady
     if address := _elsewhere(about, name):
         return files.send_on(address)
     row, stream = gallery.open_thumbnail(about, name)

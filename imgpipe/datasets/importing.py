@@ -129,7 +129,7 @@ def _read(path: Path) -> bytes:
         os.listdir(path)  # raises what kept us out of it
     with path.open("rb") as file:
         if os.fstat(file.fileno()).st_size > parts.settings.max_upload_bytes:
-            raise TooLarge
+            raise TooLarge(parts.settings.max_upload_bytes, "IMGPIPE_MAX_UPLOAD_BYTES")
         return file.read()
 
 

@@ -28,7 +28,7 @@ def accept(data: bytes, name: str | None, labels: Sequence[str] = ()) -> Image:
     if not data:
         raise NoFile
     if len(data) > settings.max_upload_bytes:
-        raise TooLarge(details={"max_bytes": settings.max_upload_bytes})
+        raise TooLarge(settings.max_upload_bytes, "IMGPIPE_MAX_UPLOAD_BYTES")
     header = probe(data, settings.max_pixels, settings.accept)
     digest = hashlib.sha256(data).hexdigest()
     for _ in range(TRIES):

@@ -1,6 +1,7 @@
 """Comments: added, paged newest first, gone with their picture, refused when blank."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -67,6 +68,14 @@ def test_a_picture_that_is_not_there_takes_no_comment(client: FlaskClient) -> No
     url = "/api/images/00000000-0000-7000-8000-000000000000/comments"
     refused(client.post(url, json={"text": "x"}), 404, "image_not_found")
     refused(client.get(url), 404, "image_not_found")
+
+
+@pytest.mark.parametrize("sent", [{"json": {"text": " "}}, {"json": {}}, {"data": "{"}])
+@pytest.mark.parametrize("path", ["/api/images/{}/comments", "/image/{}/comment"])
+def test_that_a_picture_is_not_there_is_said_before_what_is_wrong_with_the_comment(
+    client: FlaskClient, path: str, sent: dict[str, Any]
+) -> None:
+    refused(client.post(path.format(UUID(int=7)), **sent), 404, "image_not_found")
 
 
 def test_comments_go_with_their_picture(client: FlaskClient, app: Flask) -> None:

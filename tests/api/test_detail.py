@@ -173,3 +173,15 @@ def test_what_lies_in_the_database_is_fit_for_postgresql(client: FlaskClient, ap
         exif = db.session.scalars(select(Image.exif)).one()
         assert r"\u0000" not in json.dumps(exif)
     assert shown(client, image_id)["exif"]["Make"] == "Cam era"
+
+
+def test_a_file_that_is_no_longer_as_supposed_is_refused_in_the_one_shape(client: FlaskClient) -> None:
+    for path in (
+        f"/api/images/{(image_id := upload(client))}/original",
+        f"/api/images/{image_id}/thumbnails/small",
+    ):
+        etag = client.get(path).headers["ETag"]
+        assert client.get(path, headers={"If-Match": f'"x", {etag}'}).status_code == 200
+        assert client.get(path, headers={"If-Match": "*"}).status_code == 200
+        refused(client.get(path, headers={"If-Match": '"x"'}), 412, "precondition_failed")
+        refused(client.get(path, headers={"If-Match": f"W/{etag}"}), 412, "precondition_failed")

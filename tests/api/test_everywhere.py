@@ -90,9 +90,37 @@ def test_a_refused_body_is_read_away_within_bounds(client: FlaskClient) -> None:
     assert DRAIN_BYTES == 256 * 2**20
 
 
-def test_a_body_over_the_routes_limit_is_too_large(client: FlaskClient) -> None:
-    response = client.post("/api/images", data=b"x", environ_overrides={"CONTENT_LENGTH": str(2**40)})
-    refused(response, 413, "too_large")
+def test_a_wrong_method_for_a_route_beside_the_ids_is_405(client: FlaskClient) -> None:
+    for method in ("GET", "DELETE", "PUT"):
+        response = client.open("/api/images/analyze-image", method=method)
+        refused(response, 405, "method_not_allowed")
+        assert "POST" in response.headers["Allow"]
+    refused(client.get("/api/images/analyze-images"), 404, "image_not_found")
+
+
+def test_the_text_log_shows_control_characters_and_obeys_none(client: FlaskClient, app: Flask) -> None:
+    client.get("/\x1b[2J\x9b31m\u202etxt", headers={"X-Request-ID": "find-me"})
+    folder = app.extensions["imgpipe"].settings.data_dir / "logs"
+    try:
+        raise ValueError("red \x1b[31m\r\nGET /forged 200")
+    except ValueError:
+        logging.getLogger("imgpipe.test").exception("a \x07 bell")
+    text = (folder / "app.log").read_bytes().decode()
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
+    assert "/\\x1b[2J\\x9b31m\\u202etxt 404" in text
+    assert not re.search("^GET /forged", text, re.MULTILINE)
+
+
+def test_a_body_over_the_routes_limit_names_it(client: FlaskClient) -> None:
+    huge = {"CONTENT_LENGTH": str(2**40)}
+    for path, limit in (
+        ("/api/images", "33,554,432 bytes, see IMGPIPE_MAX_UPLOAD_BYTES"),
+        ("/api/frames", "2,147,483,648 bytes, see IMGPIPE_MAX_CSV_BYTES"),
+        (f"/api/images/{upload(client)}/comments", "1,048,576 bytes"),
+    ):
+        form = "multipart/form-data; boundary=b"
+        response = client.post(path, data=b"x", content_type=form, environ_overrides=huge)
+        assert limit in refused(response, 413, "too_large")["error"]
 
 
 def test_health_tells_each_part(client: FlaskClient) -> None:
@@ -118,8 +146,16 @@ def test_the_description_is_openapi_and_names_every_api_route(app: Flask, client
     spec = client.get("/api/openapi.json").json
     assert spec is not None
     assert spec["openapi"].startswith("3.")
-    routes = {re.sub(r"<([\w:]+)>", r"{\1}", rule.rule) for rule in app.url_map.iter_rules()}
-    assert set(spec["paths"]) == routes - {"/api/openapi.json", "/api/docs", "/", "/static/{path:filename}"}
+    routes = {re.sub(r"<(?:\w+:)?([\w:]+)>", r"{\1}", rule.rule) for rule in app.url_map.iter_rules()}
+    assert set(spec["paths"]) == routes - {"/api/openapi.json", "/api/docs", "/", "/static/{filename}"}
+
+
+def test_what_is_a_list_is_described_as_a_list(client: FlaskClient) -> None:
+    spec = client.get("/api/openapi.json").json
+    assert spec is not None
+    answer = spec["paths"]["/api/frames/colormaps"]["get"]["responses"]["200"]
+    envelope = answer["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    assert spec["components"]["schemas"][envelope]["properties"]["data"]["type"] == "array"
 
 
 def test_the_docs_page_needs_nothing_from_elsewhere(client: FlaskClient) -> None:

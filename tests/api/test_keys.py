@@ -21,7 +21,9 @@ def test_health_and_the_pages_own_files_are_open(client: FlaskClient, path: str)
     "path", ["/api/images", "/api/stats", "/images", "/api/openapi.json", "/api/docs", "/nothing"]
 )
 def test_everything_else_needs_a_key(client: FlaskClient, path: str) -> None:
-    refused(client.get(path), 401, "unauthorized")
+    answer = client.get(path)
+    refused(answer, 401, "unauthorized")
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 @pytest.mark.parametrize(

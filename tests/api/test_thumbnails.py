@@ -87,5 +87,7 @@ def test_a_failed_picture_has_no_thumbnail_and_no_hope_of_one(client: FlaskClien
 
 
 @pytest.mark.parametrize("name", ["large", "SMALL", "..", "small.jpg"])
-def test_other_sizes_do_not_exist(client: FlaskClient, name: str) -> None:
-    refused(fetched(client, upload(client), name), 404, "not_found")
+def test_other_sizes_are_missing_for_good(client: FlaskClient, name: str) -> None:
+    response = fetched(client, upload(client), name)
+    assert refused(response, 404, "thumbnail_not_ready")["error"] == "Thumbnail not ready or missing"
+    assert "Retry-After" not in response.headers

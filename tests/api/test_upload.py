@@ -131,7 +131,8 @@ def test_broken_json_is_refused(client: FlaskClient, body: str) -> None:
 def test_a_file_over_the_byte_limit_is_refused(make_app: AppFactory) -> None:
     app = make_app(IMGPIPE_MAX_UPLOAD_BYTES="1000")
     body = refused(post(app.test_client(), jpeg()), 413, "too_large")
-    assert body["details"] == {"max_bytes": 1000}
+    assert body["details"] == {"max_bytes": 1000, "option": "IMGPIPE_MAX_UPLOAD_BYTES"}
+    assert "1,000 bytes, see IMGPIPE_MAX_UPLOAD_BYTES" in body["error"]
     assert stored_files(app) == []
 
 
@@ -169,7 +170,29 @@ def test_ten_thousand_form_parts_are_refused(client: FlaskClient) -> None:
     response = client.post(
         "/api/images", data=part * 10_000 + b"--x--\r\n", content_type="multipart/form-data; boundary=x"
     )
-    refused(response, 413, "too_large")
+    assert "1,000 parts" in refused(response, 413, "too_large")["error"]
+
+
+@pytest.mark.parametrize(
+    ("header", "shown_name"),
+    [
+        (b'filename="B\xe4r.jpg"', "Bär.jpg"),
+        (b'filename="\xff\xfe.jpg"', "ÿþ.jpg"),
+        ('filename="Bär.jpg"'.encode(), "Bär.jpg"),
+        (b'filename="a\\"b.jpg"', 'a"b.jpg'),
+        (b'filename="a\\\\\\"b.jpg"', '"b.jpg'),
+        (b'filename="C:\\new\\"b.jpg"', 'new"b.jpg'),
+        (b'filename="\x1b[31m.jpg"', "[31m.jpg"),
+        (b"filename=a.jpg; filename*=UTF-8''B%C3%A4r.jpg", "Bär.jpg"),
+        (b"filename*=latin-1''B%E4r.jpg", "B%E4r.jpg"),
+    ],
+)
+def test_no_spelling_of_a_name_refuses_an_upload(client: FlaskClient, header: bytes, shown_name: str) -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; ' + header
+    body = head + b"\r\nContent-Type: image/jpeg\r\n\r\n" + jpeg() + b"\r\n--x--\r\n"
+    response = client.post("/api/images", data=body, content_type="multipart/form-data; boundary=x")
+    assert response.status_code == 202, response.text
+    assert response.json["data"]["original_name"] == shown_name  # type: ignore[index]
 
 
 @pytest.mark.parametrize(

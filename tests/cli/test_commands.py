@@ -78,7 +78,10 @@ def test_files_of_the_same_bytes_are_imported_once(app: Flask, photos: Path) -> 
         (b"", "No file was sent, or it is empty."),
         (b"<html></html>", "Unsupported file type. Use JPG or PNG."),
         (jpeg(900, 900)[:9000], "The picture is damaged and cannot be read."),
-        (jpeg(900, 900) + bytes(40_000), "The file is larger than allowed."),
+        (
+            jpeg(900, 900) + bytes(40_000),
+            "What was sent is larger than allowed: 40,000 bytes, see IMGPIPE_MAX_UPLOAD_BYTES.",
+        ),
     ],
 )
 def test_a_failure_is_one_line_with_file_and_reason(

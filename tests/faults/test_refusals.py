@@ -90,7 +90,7 @@ def test_every_client_can_read_why_33_mib_were_refused(
 def drip(server: Server, length: bytes) -> bytes:
     """Send a body three bytes at a time, and return the first thing that is answered."""
     with socket.create_connection(("127.0.0.1", server.port)) as client:
-        client.sendall(b"POST /nothing HTTP/1.1\r\nHost: x\r\n" + length + b"\r\n\r\n")
+        client.sendall(b"POST /nothing HTTP/1.1\r\nHost: localhost\r\n" + length + b"\r\n\r\n")
         client.settimeout(0.5)
         for _ in range(60):
             client.sendall(b"1\r\nx\r\n")

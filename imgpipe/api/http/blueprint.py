@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 import flask_smorest
 import marshmallow as ma
 from webargs.flaskparser import FlaskParser
+from werkzeug.routing import UnicodeConverter, ValidationError
 
 from imgpipe.errors import InvalidParameter
 
@@ -16,6 +17,21 @@ def refusal(faults: Any) -> InvalidParameter:
     while isinstance(found, dict | list) and found:  # the faults of a list stand by their place in it
         found = next(iter(found.values() if isinstance(found, dict) else found))
     return InvalidParameter(f"{name}: {found}", details={"parameter": name})
+
+
+class ImageConverter(UnicodeConverter):
+    """Match the id of a picture in a path: any segment but the names of routes beside it.
+
+    So a wrong method for one of those is 405, and whatever else is no id is a picture that is not there.
+    """
+
+    beside = ("analyze-image",)
+
+    def to_python(self, value: str) -> str:
+        """Return the segment as it is. Raises: ``ValidationError`` for a route's name, which is no match."""
+        if value in self.beside:
+            raise ValidationError
+        return value
 
 
 class _Parser(FlaskParser):
@@ -49,14 +65,14 @@ class Blueprint(PlainBlueprint):
 
     @staticmethod
     def _make_doc_response_schema(schema: Any) -> Any:
-        return _envelope(type(schema))() if isinstance(schema, ma.Schema) else schema
+        return _envelope(type(schema), schema.many)() if isinstance(schema, ma.Schema) else schema
 
 
 @cache
-def _envelope(schema: type[ma.Schema]) -> type[ma.Schema]:
+def _envelope(schema: type[ma.Schema], many: bool) -> type[ma.Schema]:
     """Wrap a schema as the answers are, for the documentation."""
     paged = hasattr(schema, "paged")
-    content = schema._declared_fields if paged else {"data": ma.fields.Nested(schema)}
+    content = schema._declared_fields if paged else {"data": ma.fields.Nested(schema, many=many)}
     envelope = {
         "status": ma.fields.String(metadata={"enum": ["success"]}),
         **content,

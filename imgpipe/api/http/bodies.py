@@ -11,14 +11,14 @@ from flask import request
 from werkzeug.datastructures import FileStorage
 
 from imgpipe.api.http.blueprint import refusal
-from imgpipe.api.http.requests import BODY_BYTES
-from imgpipe.errors import InvalidBase64, InvalidJson, InvalidParameter, NoFile, TooLarge
+from imgpipe.api.http.requests import BODY_BYTES, limit_body, too_large
+from imgpipe.errors import InvalidBase64, InvalidJson, InvalidParameter, NoFile
 from imgpipe.extensions import parts
 
 FILE_FIELDS = ("file", "uploaded_file", "img")
 TEXT_FIELDS = ("img", "image")
 _DATA_URI = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
-_FILENAME = re.compile(r'; *filename="([^"]*)"', re.IGNORECASE)
+_FILENAME = re.compile(r'; *filename="((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 
 
 def received() -> tuple[bytes, str | None]:
@@ -38,14 +38,18 @@ def received() -> tuple[bytes, str | None]:
 
 
 def _client_name(file: FileStorage) -> str | None:
-    """Return the name as sent: the form parser takes the backslashes of a Windows path for escapes."""
+    """Return the name as meant: a backslash escapes a quote or itself, else it is one of a Windows path.
+
+    The form parser takes every backslash for an escape.
+    """
     sent = _FILENAME.search(file.headers.get("Content-Disposition", ""))
-    return sent[1] if sent and "\\" in sent[1] else file.filename
+    return re.sub(r'\\(["\\])', r"\1", sent[1]) if sent and "\\" in sent[1] else file.filename
 
 
 def _widen_limits() -> None:
     """Let a picture of the largest size through, also as base64 (4 characters for 3 bytes)."""
-    request.max_content_length = parts.settings.max_upload_bytes * 4 // 3 + BODY_BYTES
+    limit = parts.settings.max_upload_bytes
+    limit_body(limit * 4 // 3 + BODY_BYTES, limit, "IMGPIPE_MAX_UPLOAD_BYTES")
     request.max_form_memory_size = request.max_content_length
 
 
@@ -98,7 +102,7 @@ def _decode(text: str) -> bytes:
     bare = "".join(text[prefix.end() if prefix else 0 :].split())
     limit = parts.settings.max_upload_bytes
     if len(bare) // 4 * 3 - bare[-2:].count("=") > limit:
-        raise TooLarge(details={"max_bytes": limit})
+        raise too_large()
     try:
         return base64.b64decode(bare, validate=True)
     except (binascii.Error, ValueError) as error:

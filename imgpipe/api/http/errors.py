@@ -8,16 +8,16 @@ from flask import Flask, Response, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from imgpipe.api.http.requests import request_id
+from imgpipe.api.http.requests import request_id, too_large
 from imgpipe.database import outages
 from imgpipe.errors import (
+    BadRequest,
     ImgpipeError,
-    InvalidParameter,
     MethodNotAllowed,
     NotFound,
     RangeNotSatisfiable,
-    TooLarge,
     Unavailable,
+    envelope,
 )
 
 RETRY_AFTER_S = 2
@@ -25,7 +25,6 @@ WITH_MESSAGE = frozenset({"compat.analyze_and_wait"})  # an older client reads t
 _BY_STATUS: dict[int, type[ImgpipeError]] = {
     404: NotFound,
     405: MethodNotAllowed,
-    413: TooLarge,
     416: RangeNotSatisfiable,
     503: Unavailable,
 }
@@ -56,6 +55,8 @@ def answer(error: ImgpipeError) -> Response:
     """Shape an error of ours."""
     response = jsonify(content(error))
     response.status_code = error.status
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="imgpipe"'
     if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(error.retry_after_s)
     return response
@@ -63,14 +64,7 @@ def answer(error: ImgpipeError) -> Response:
 
 def content(error: ImgpipeError) -> dict[str, Any]:
     """Return the JSON of an error: envelope, sentence, code, details, request id."""
-    told = {
-        "status": "error",
-        "data": None,
-        "error": error.message,
-        "code": error.code,
-        "details": error.details,
-        "request_id": request_id(),
-    }
+    told = envelope(error, request_id())
     return told | ({"message": error.message} if request.endpoint in WITH_MESSAGE else {})
 
 
@@ -79,7 +73,9 @@ def _answer_http(error: HTTPException) -> Any:
         return error
     if error.code >= 500 and error.code not in _BY_STATUS:
         return _answer_unexpected(error)
-    response = answer(_BY_STATUS.get(error.code, InvalidParameter)())
+    if error.code == 413:
+        return answer(too_large())
+    response = answer(_BY_STATUS.get(error.code, BadRequest)())
     for name, value in error.get_headers():
         if name in _KEPT_HEADERS:
             response.headers[name] = value

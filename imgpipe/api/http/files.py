@@ -9,6 +9,7 @@ from flask import Response, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wsgi import wrap_file
 
+from imgpipe.errors import PreconditionFailed
 from imgpipe.extensions import parts
 from imgpipe.imaging.formats import mime_types
 
@@ -24,8 +25,11 @@ def send(
     """Stream ``size_bytes`` bytes, all of them or the range that the client asks for, or 304.
 
     ``download_name`` makes it an attachment. A proxy that shares the media directory is only told where the
-    file is. Raises: werkzeug's ``RequestedRangeNotSatisfiable``.
+    file is. Raises: ``PreconditionFailed``, werkzeug's ``RequestedRangeNotSatisfiable``.
     """
+    if request.if_match and not request.if_match.contains(etag):
+        stream.close()
+        raise PreconditionFailed
     response = Response(
         wrap_file(request.environ, stream),
         mimetype=mime,
@@ -37,7 +41,8 @@ def send(
     if download_name is not None:
         response.headers.set("Content-Disposition", "attachment", **_file_names(download_name))
     try:
-        response.make_conditional(request.environ, accept_ranges=True, complete_length=size_bytes)
+        judged = {name: value for name, value in request.environ.items() if name != "HTTP_IF_MATCH"}
+        response.make_conditional(judged, accept_ranges=True, complete_length=size_bytes)
     except RequestedRangeNotSatisfiable:
         stream.close()
         raise
@@ -48,12 +53,8 @@ def send(
 
 
 def _address_at_proxy(stream: BinaryIO) -> str | None:
-    """Return where the proxy in front finds a stored file; None when there is no such file or proxy.
-
-    Only our proxy can send this header on: it sets it in every request. Who reaches this process past the
-    proxy and claims to be one gets the name of the file that it asked for, and no bytes.
-    """
-    prefix = request.headers.get("X-Accel-Prefix")
+    """Return where the nginx in front finds a stored file; None when there is no such file or nginx."""
+    prefix = parts.settings.accel_prefix
     if not prefix or not isinstance(stream, BufferedReader):
         return None
     return prefix + Path(stream.name).relative_to(parts.settings.storage).as_posix()

@@ -4,6 +4,7 @@ import hmac
 
 from flask import Flask, request
 
+from imgpipe.api.http import origins
 from imgpipe.errors import Unauthorized
 from imgpipe.extensions import parts
 
@@ -17,7 +18,7 @@ def init_app(app: Flask) -> None:
 
 def _check() -> None:
     keys = parts.settings.api_keys
-    if not keys or request.path == "/" or request.path.startswith(_OPEN):
+    if origins.is_preflight() or not keys or request.path == "/" or request.path.startswith(_OPEN):
         return
     sent = _sent().encode()
     matches = [hmac.compare_digest(sent, key.encode()) for key in keys]  # all of them: no early answer

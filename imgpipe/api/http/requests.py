@@ -13,10 +13,14 @@ from uuid import uuid4
 
 import flask
 from flask import Flask, Response, g, request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
-from werkzeug.wsgi import get_input_stream
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wsgi import get_content_length, get_input_stream
 
 from imgpipe import logs
+from imgpipe.api.http.forms import FormParser
+from imgpipe.errors import BadRequest, ImgpipeError, TooLarge
 from imgpipe.extensions import parts
 
 DRAIN_BYTES = 256 * 2**20
@@ -27,12 +31,38 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 log = logging.getLogger(__name__)
 
 
+class Body:
+    """The body as it comes in: a client that breaks it, or breaks off, is told so.
+
+    Reading raises ``BadRequest`` then, and ``RequestTimeout`` where the server gave up waiting.
+    """
+
+    def __init__(self, stream: IO[bytes], length: int | None) -> None:
+        self._stream = stream
+        self._length = length
+        self.received = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Read ``size`` bytes, or all; fewer only at the end."""
+        try:
+            data = self._stream.read(size)
+        except (OSError, ParseException) as error:
+            raise BadRequest from error
+        self.received += len(data)
+        at_end = size < 0 or (size > 0 and not data)
+        if at_end and self._length is not None and self.received < self._length:
+            raise BadRequest("The body ended before the length that its header tells.")
+        return data
+
+
 class Request(flask.Request):
     """Keep pictures in memory while the form is parsed; only larger files go through a temp file."""
 
+    form_data_parser_class = FormParser
+
     def __init__(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         # The development server's own stream has no end: a read behind the body waits for the client.
-        environ["wsgi.input"] = get_input_stream(environ)
+        environ["wsgi.input"] = Body(get_input_stream(environ), get_content_length(environ))
         environ["wsgi.input_terminated"] = True
         super().__init__(environ, *args, **kwargs)
 
@@ -51,10 +81,23 @@ class Request(flask.Request):
 def init_app(app: Flask) -> None:
     """Put the hooks around every request of ``app``."""
     app.request_class = Request
+    if hops := app.extensions["imgpipe"].settings.proxy_hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, hops, hops)  # type: ignore[method-assign]
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES
     app.before_request(_begin)
     app.after_request(_end)
     app.teardown_request(lambda _error: logs.mark("-"))
+
+
+def limit_body(max_bytes: int, limit: int, option: str) -> None:
+    """Let at most ``max_bytes`` of body in; a refusal names the ``limit``, bytes, that ``option`` sets."""
+    request.max_content_length = max_bytes
+    g.limit = (limit, option)
+
+
+def too_large() -> TooLarge:
+    """Return the refusal of a body that is over the limit of the present request."""
+    return TooLarge(*g.get("limit", (BODY_BYTES,)))
 
 
 def request_id() -> str:
@@ -86,13 +129,22 @@ def _drain() -> None:
     """Read away what is left of a refused body: a client that still sends would not see the answer."""
     if not (request.content_length or "chunked" in request.headers.get("Transfer-Encoding", "")):
         return
+    body = request.environ["wsgi.input"]
+    if _waits_for_leave() and not body.received:
+        return
     left, deadline = DRAIN_BYTES, time.monotonic() + DRAIN_S
-    with contextlib.suppress(OSError, ValueError, HTTPException), _cut_off_after(DRAIN_S):
+    with contextlib.suppress(ImgpipeError, OSError, ValueError, HTTPException), _cut_off_after(DRAIN_S):
         while left > 0 and time.monotonic() < deadline:
-            chunk = request.environ["wsgi.input"].read(min(left, 2**16))
+            chunk = body.read(min(left, 2**16))
             if not chunk:
                 return
             left -= len(chunk)
+
+
+def _waits_for_leave() -> bool:
+    """Tell whether the client holds its body back until it is asked for, and the server leaves that to us."""
+    expects = request.headers.get("Expect", "").lower() == "100-continue"
+    return expects and "gunicorn.socket" in request.environ
 
 
 @contextlib.contextmanager

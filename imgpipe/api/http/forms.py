@@ -1,0 +1,85 @@
+"""Parse multipart forms as their senders meant them: a file's name never refuses an upload."""
+
+import io
+from collections.abc import Iterator
+from typing import IO
+
+from werkzeug.datastructures import FileStorage, Headers, MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser, MultiPartParser
+from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
+
+from imgpipe.errors import TooLarge
+
+Parsed = tuple[MultiDict[str, str], MultiDict[str, FileStorage]]
+
+
+class _Decoder(MultipartDecoder):
+    """Take the headers of a part that are not UTF-8 for Latin-1, which older clients send."""
+
+    def _parse_headers(self, data: bytes | bytearray) -> Headers:
+        try:
+            return super()._parse_headers(data)
+        except UnicodeDecodeError:
+            return super()._parse_headers(data.decode("latin-1").encode())
+
+
+class _PartsParser(MultiPartParser):
+    """Read the parts of a form by our decoder, which werkzeug's parser cannot be told to use."""
+
+    def parse(self, stream: IO[bytes], boundary: bytes, content_length: int | None) -> Parsed:
+        decoder = _Decoder(boundary, self.max_form_memory_size)
+        form: list[tuple[str, str]] = []
+        files: list[tuple[str, FileStorage]] = []
+        part: Field | File
+        content: IO[bytes]
+        for event in self._events(decoder, stream):
+            if isinstance(event, File):
+                part, content = event, self.start_file_streaming(event, content_length)
+            elif isinstance(event, Field):
+                part, content = event, io.BytesIO()
+            elif isinstance(event, Data):
+                content.write(event.data)
+                if isinstance(part, Field):
+                    self._check_length(content)
+                if event.more_data:
+                    continue
+                content.seek(0)
+                if isinstance(part, File):
+                    file = FileStorage(content, part.filename, part.name, headers=part.headers)
+                    files.append((part.name, file))
+                else:
+                    text = content.read().decode(self.get_part_charset(part.headers), "replace")
+                    form.append((part.name, text))
+        return self.cls(form), self.cls(files)
+
+    def _events(self, decoder: MultipartDecoder, stream: IO[bytes]) -> Iterator[Event]:
+        data: bytes | None = b""
+        parts = 0
+        while data is not None:
+            data = stream.read(self.buffer_size) or None
+            decoder.receive_data(data)
+            while not isinstance(event := decoder.next_event(), Epilogue | NeedData):
+                parts += isinstance(event, File | Field)
+                if self.max_form_parts is not None and parts > self.max_form_parts:
+                    raise TooLarge(self.max_form_parts, unit="parts")
+                yield event
+
+    def _check_length(self, text: IO[bytes]) -> None:
+        if self.max_form_memory_size is not None and text.tell() > self.max_form_memory_size:
+            raise RequestEntityTooLarge
+
+
+class FormParser(FormDataParser):
+    """Read forms as werkzeug does, their parts by the parser above."""
+
+    def _parse_multipart(
+        self, stream: IO[bytes], mimetype: str, content_length: int | None, options: dict[str, str]
+    ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, FileStorage]]:
+        boundary = options.get("boundary", "").encode("ascii")
+        if not boundary:
+            raise ValueError("a form without boundary")
+        parser = _PartsParser(
+            self.stream_factory, self.max_form_memory_size, self.cls, max_form_parts=self.max_form_parts
+        )
+        return stream, *parser.parse(stream, boundary, content_length)
