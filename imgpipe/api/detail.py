@@ -1,6 +1,5 @@
 """Show, delete, retry and download one picture."""
 
-import threading
 from typing import Any
 
 from flask import Response, request
@@ -8,35 +7,16 @@ from flask import Response, request
 from imgpipe.api.editing import tag
 from imgpipe.api.http import files
 from imgpipe.api.http.blueprint import Blueprint
+from imgpipe.api.http.share import Share
 from imgpipe.api.schemas import ImageSchema, WaitQuery, image_id
 from imgpipe.database.models import Image
-from imgpipe.extensions import parts
 from imgpipe.imaging.formats import FORMATS
 from imgpipe.pictures import gallery
 
 blp = Blueprint("detail", __name__, description="One picture")
 
 
-class _Waiters:
-    """Let at most half of a process's request threads wait, so that the rest go on serving."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._waiting = 0
-
-    def enter(self) -> bool:
-        with self._lock:
-            if self._waiting >= parts.settings.web_threads // 2:
-                return False
-            self._waiting += 1
-            return True
-
-    def leave(self) -> None:
-        with self._lock:
-            self._waiting -= 1
-
-
-_waiters = _Waiters()
+_waiters = Share(of=2)
 
 
 def awaited(id: Any, wait_s: float) -> Image:

@@ -1,18 +1,31 @@
 """``images``: import folders, work off the queue, caption anew, export a data set."""
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup
 
 from imgpipe.cli.work import drain, faults_told, interruptible, tell
-from imgpipe.datasets import exporting, importing
+from imgpipe.datasets import exporting, importing, samples, selection
+from imgpipe.datasets.samples import Recipe
+from imgpipe.datasets.selection import Selection, read_split
 from imgpipe.extensions import parts
 from imgpipe.pictures import caption
 
 images = AppGroup("images", help="Work on pictures.")
+
+
+def chosen(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that choose pictures."""
+    q = click.option("--q", default="", help="only with these words in name or caption, the last a prefix")
+    label = click.option(
+        "--label", "labels", multiple=True, help="only with this label; repeated: all of them"
+    )
+    return label(q(command))
 
 
 @images.command("import")
@@ -69,24 +82,37 @@ def caption_images(which: str | None) -> None:
 @images.command("export")
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--format", "form", type=click.Choice(sorted(exporting.FORMATS)), required=True)
+@click.option("--size", type=click.Choice(samples.SIZES), default=samples.SIZES[0], show_default=True)
+@chosen
 @click.option("--captioned", is_flag=True, help="only pictures that have a caption")
+@click.option("--exclude-near-duplicates", "distinct", is_flag=True, help="no two that look alike")
+@click.option("--prefix", default="", help="put before every caption")
+@click.option(
+    "--split", default="", metavar="NAME=SHARE,…", help="train=0.9,val=0.1: by content, for ever so"
+)
+@click.option("--after", type=click.UUID, help="go on behind this image_id")
+@click.option("--limit", type=click.IntRange(1), help="at most so many")
 @click.pass_context
-def export_images(ctx: click.Context, out: Path, form: str, captioned: bool) -> None:
-    """Write the successful pictures, as squares of 512 px, to OUT as a data set to train on.
+def export_images(
+    ctx: click.Context, /, out: Path, form: str, size: str, prefix: str, split: str, **query: Any
+) -> None:
+    """Write the successful pictures with their captions to OUT as a data set to train on.
 
-    An earlier export in OUT is replaced once the new one is complete.
+    An earlier export in OUT is replaced once the new one is complete. size=original carries EXIF and GPS.
     """
     written = missing = 0
-    with (
-        faults_told(),
-        closing(exporting.export(out, form, captioned)) as samples,
-        click.progressbar(length=exporting.count(captioned), label="exporting", show_pos=True) as bar,
-    ):
-        for sample in samples:
-            if sample.data is None:
-                tell(f"{sample.row.id}: its file is missing; `doctor --fix` may bring it back")
-            missing += sample.data is None
-            written += sample.data is not None
-            bar.update(1)
+    with faults_told():
+        recipe = Recipe(Selection(**query), size, prefix, read_split(split) if split else ())
+        with (
+            closing(exporting.export(out, form, recipe)) as exported,
+            click.progressbar(length=selection.count(recipe.chosen), label="exporting", show_pos=True) as bar,
+        ):
+            for sample in exported:
+                lost = sample.data is None and form != "jsonl"
+                if lost:
+                    tell(f"{sample.row.id}: its file is missing; `doctor --fix` may bring it back")
+                missing += lost
+                written += not lost
+                bar.update(1)
     click.echo(f"{written:,} pictures in {out}" + (f", {missing:,} missing" if missing else ""))
     ctx.exit(1 if missing else 0)

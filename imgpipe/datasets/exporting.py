@@ -1,135 +1,109 @@
-"""Write the finished pictures out as a data set: their squares, their captions and what is known of them."""
+"""Write a data set into a folder: whole or not at all, in place of the one before."""
 
-import contextlib
-import io
-import json
 import os
 import re
 import shutil
-import tarfile
-from collections.abc import Callable, Generator, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Protocol
 
-from sqlalchemy import Row, Select, func, select
+from imgpipe.datasets import archives, layouts, samples
+from imgpipe.datasets.archives import File
+from imgpipe.datasets.samples import Recipe, Sample
 
-from imgpipe.database.engine import db
-from imgpipe.database.models import Image, Thumbnail, time_of
-from imgpipe.database.walk import walk
-from imgpipe.extensions import parts
-from imgpipe.storage.protocol import MissingObject, Storage
-
-READERS = 8
-PAGE = 64  # pictures in memory at once
+FORMATS = (*layouts.FORMATS, "jsonl")
 SHARD = 10_000  # img2dataset's number of samples in a shard
-LIST = "metadata.jsonl"
 MARK = ".imgpipe-export"  # hidden, so that loaders pass it over
-_EXPORTED = re.compile(r"images|metadata\.jsonl|shard-\d{6}\.tar")
+_OLD, _ASIDE = ".old", ".aside"  # what was there before: on its way out of it, and all of it
+_OURS = re.compile(
+    r"images|metadata\.jsonl|[\w-]+-\d{6}\.tar|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.\w{1,5}"
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One picture of the data set; ``data`` is its square, None when that file is missing."""
-
-    row: Row[Any]
-    data: bytes | None
-
-    @property
-    def name(self) -> str:
-        """Return the file's name, unique and without a second dot."""
-        return f"{self.row.id}.{self.row.format}"
-
-    def describe(self) -> dict[str, Any]:
-        """Return what is known of it; ``width`` and ``height`` are the upright original's, px."""
-        return {
-            "text": self.row.caption or "",
-            "image_id": str(self.row.id),
-            "original_name": self.row.original_name,
-            "width": self.row.facts["width"],
-            "height": self.row.facts["height"],
-            "sha256": self.row.sha256,
-            "caption_model": (self.row.caption_source or {}).get("model") or "",
-        }
+class _Writer(Protocol):
+    def add(self, sample: Sample) -> None: ...
+    def close(self) -> None: ...
 
 
-class Writer(Protocol):
-    """Write samples one by one below a folder."""
+class _Folder:
+    """Write every file of a layout below a folder."""
 
-    def add(self, sample: Sample, data: bytes) -> None:
-        """Write one."""
+    def __init__(self, root: Path, form: str) -> None:
+        self._root, self._layout = root, layouts.FORMATS[form]()
+        if form == "imagefolder":
+            (root / "images").mkdir()
+
+    def add(self, sample: Sample) -> None:
+        for file in self._layout.files(sample, sample.data or b""):
+            self._write(file)
 
     def close(self) -> None:
-        """Complete what was written."""
+        with closing(self._layout):
+            for file in self._layout.rest():
+                self._write(file)
+
+    def _write(self, file: File) -> None:
+        path = self._root / file.name
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True)
+            (self._root / Path(file.name).parts[0] / MARK).touch()
+        with path.open("wb") as written:
+            written.writelines(file.chunks())
 
 
-class ImageFolder:
-    """``images/<id>.jpg``, and a line each in ``metadata.jsonl``: what Hugging Face calls an ImageFolder."""
-
-    def __init__(self, root: Path) -> None:
-        self._images = root / "images"
-        self._images.mkdir()
-        self._index = (root / LIST).open("w", encoding="ascii")
-
-    def add(self, sample: Sample, data: bytes) -> None:
-        """Write the picture and its line."""
-        (self._images / sample.name).write_bytes(data)
-        line = {"file_name": f"images/{sample.name}", **sample.describe()}
-        self._index.write(json.dumps(line) + "\n")
-
-    def close(self) -> None:
-        """Close the list."""
-        self._index.close()
-
-
-class WebDataset:
-    """``shard-000000.tar`` and on, each with ``<id>.jpg``, ``<id>.txt`` and ``<id>.json`` for every sample.
-
-    The same pictures give the same bytes again.
-    """
+class _Shards:
+    """Write tars of at most 10,000 samples: ``shard-000000.tar`` and on, ``train-000000.tar`` in a split."""
 
     def __init__(self, root: Path, shard: int = SHARD) -> None:
-        self._root = root
-        self._full = shard
-        self._count = 0
-        self._shard: tarfile.TarFile | None = None
+        self._root, self._full = root, shard
+        self._layout = layouts.WebDataset()
+        self._counts: dict[str, int] = {}
+        self._open: dict[str, IO[bytes]] = {}
 
-    def add(self, sample: Sample, data: bytes) -> None:
-        """Append the three files, in a new shard when the last one is full."""
-        shard = self._open_shard()
-        facts = sample.describe()
-        members = {sample.row.format: data, "txt": facts["text"].encode(), "json": json.dumps(facts).encode()}
-        for suffix, content in members.items():
-            member = tarfile.TarInfo(f"{sample.row.id}.{suffix}")
-            member.size, member.mtime = len(content), int(time_of(sample.row.id).timestamp())
-            shard.addfile(member, io.BytesIO(content))
-        self._count += 1
+    def add(self, sample: Sample) -> None:
+        side = sample.side or "shard"
+        number, place = divmod(self._counts.get(side, 0), self._full)
+        if place == 0:
+            self._finish(side)
+            self._open[side] = (self._root / f"{side}-{number:06}.tar").open("wb")
+        files = (
+            File(file.name.removeprefix(sample.part), file.content, file.mtime)
+            for file in self._layout.files(sample, sample.data or b"")
+        )
+        self._open[side].writelines(archives.members(files))
+        self._counts[side] = self._counts.get(side, 0) + 1
 
     def close(self) -> None:
-        """Close the last shard."""
-        if self._shard:
-            self._shard.close()
+        for side in list(self._open):
+            self._finish(side)
 
-    def _open_shard(self) -> tarfile.TarFile:
-        number, place = divmod(self._count, self._full)
-        if self._shard is None or place == 0:
-            self.close()
-            self._shard = tarfile.TarFile(self._root / f"shard-{number:06}.tar", "w")
-        return self._shard
+    def _finish(self, side: str) -> None:
+        if shard := self._open.pop(side, None):
+            with shard:
+                shard.write(archives.end_of_tar(shard.tell()))
 
 
-FORMATS: Mapping[str, Callable[[Path], Writer]] = {"imagefolder": ImageFolder, "webdataset": WebDataset}
+class _Lines:
+    """Write one list and no pictures."""
+
+    def __init__(self, root: Path) -> None:
+        self._list = (root / layouts.METADATA).open("wb")
+
+    def add(self, sample: Sample) -> None:
+        self._list.write(layouts.jsonl(sample))
+
+    def close(self) -> None:
+        self._list.close()
 
 
-def count(captioned: bool = False) -> int:
-    """Count the pictures that an export would write; ``captioned``: only those that have a caption."""
-    found = db.session.scalar(_choose(select(func.count()), captioned))
-    db.session.rollback()
-    return found or 0
+def _writer(form: str, root: Path) -> _Writer:
+    if form == "webdataset":
+        return _Shards(root)
+    return _Lines(root) if form == "jsonl" else _Folder(root, form)
 
 
-def export(out: Path, form: str, captioned: bool = False) -> Generator[Sample, None, None]:
+def export(out: Path, form: str, recipe: Recipe) -> Generator[Sample, None, None]:
     """Write a data set in one of ``FORMATS`` to the folder ``out``; yields each picture once it is written.
 
     Until the last one is, an earlier export at ``out`` stays as it was; then the new one takes its place.
@@ -137,37 +111,14 @@ def export(out: Path, form: str, captioned: bool = False) -> Generator[Sample, N
     """
     draft = _prepare(out)
     try:
-        with contextlib.closing(FORMATS[form](draft)) as writer:
-            for sample in _samples(captioned):
-                if sample.data is not None:
-                    writer.add(sample, sample.data)
+        with closing(_writer(form, draft)) as writer:
+            for sample in samples.read(recipe, with_data=form != "jsonl"):
+                if sample.data is not None or form == "jsonl":
+                    writer.add(sample)
                 yield sample
         _replace(out, draft)
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def _samples(captioned: bool) -> Iterator[Sample]:
-    columns = (Image.id, Image.original_name, Image.caption, Image.caption_source, Image.facts, Image.sha256)
-    statement = select(*columns, Thumbnail.key, Thumbnail.format)
-    joined = statement.join(Thumbnail, Thumbnail.image_id == Image.id).where(Thumbnail.name == "square")
-    storage = parts.storage
-    with ThreadPoolExecutor(READERS, "export") as pool:
-        for rows in walk(_choose(joined, captioned), PAGE):
-            yield from map(Sample, rows, pool.map(lambda row: _read(storage, row.key), rows))
-
-
-def _choose(statement: Select[Any], captioned: bool) -> Select[Any]:
-    chosen = statement.where(Image.status == "success")
-    return chosen.where(Image.caption.is_not(None)) if captioned else chosen
-
-
-def _read(storage: Storage, key: str) -> bytes | None:
-    try:
-        with storage.open(key) as stream:
-            return stream.read()
-    except MissingObject:
-        return None
+        _recover(out, draft)
 
 
 def _prepare(out: Path) -> Path:
@@ -177,7 +128,7 @@ def _prepare(out: Path) -> Path:
         raise FileExistsError(f"{out} holds files that no export wrote; name an empty folder.")
     (out / MARK).touch()
     draft = out / ".draft"
-    shutil.rmtree(draft, ignore_errors=True)
+    _recover(out, draft)
     draft.mkdir()
     return draft
 
@@ -185,27 +136,42 @@ def _prepare(out: Path) -> Path:
 def _replace(out: Path, draft: Path) -> None:
     """Let the draft take the place of what an earlier export left, by renaming alone.
 
-    The list goes first and comes last, so that a crash in between leaves none that names what is not
-    there. A rename that fails leaves the earlier export. Raises: ``OSError``.
+    A list goes first and comes last, so that a crash in between leaves none that names what is not there.
+    Raises: ``OSError``; then ``_recover`` brings the earlier export back.
     """
+    new = [path for path in draft.iterdir() if not path.name.startswith(".")]
+    for path in new:
+        if (out / path.name).exists() and not _is_ours(out / path.name):
+            raise FileExistsError(f"{out / path.name} is in the way, and no export wrote it.")
     os.sync()  # no name may outlive its bytes
-    old = draft / ".old"
+    old = draft / _OLD
     old.mkdir()
-    gone = sorted((path for path in out.iterdir() if _EXPORTED.fullmatch(path.name)), key=_is_no_list)
-    come = sorted((path for path in draft.iterdir() if path != old), key=_is_list)
-    done: list[tuple[Path, Path]] = []
-    try:
-        for path, target in [(path, old) for path in gone] + [(path, out) for path in come]:
-            if _is_list(path):
-                _sync(out, draft)
-            path.rename(target / path.name)
-            done.append((path, target))
-            if _is_list(path):
-                _sync(out, draft)
-    except BaseException:
-        for path, target in reversed(done):
-            (target / path.name).rename(path)
-        raise
+    for path in sorted(filter(_is_ours, out.iterdir()), key=_is_list, reverse=True):
+        _move(path, old)
+    old.rename(draft / _ASIDE)
+    for path in sorted(new, key=_is_list):
+        _move(path, out)
+    (draft / _ASIDE).rename(draft / ".done")  # from here on nobody wants it back
+
+
+def _recover(out: Path, draft: Path) -> None:
+    """Bring back what an earlier export left, where one that failed or was killed had moved it aside."""
+    if (draft / _ASIDE).exists():  # all of it, so whatever is in its place is of the one that failed
+        for path in sorted(filter(_is_ours, out.iterdir()), key=_is_list, reverse=True):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for aside in (draft / _OLD, draft / _ASIDE):
+        for path in sorted(aside.iterdir(), key=_is_list) if aside.exists() else ():
+            _move(path, out)
+    shutil.rmtree(draft, ignore_errors=True)
+
+
+def _move(path: Path, folder: Path) -> None:
+    """Rename into a folder; a list only behind all that came before it, and before all that comes after."""
+    if _is_list(path):
+        _sync(folder, path.parent)
+    path.rename(folder / path.name)
+    if _is_list(path):
+        _sync(folder, path.parent)
 
 
 def _sync(*folders: Path) -> None:
@@ -219,8 +185,8 @@ def _sync(*folders: Path) -> None:
 
 
 def _is_list(path: Path) -> bool:
-    return path.name == LIST
+    return path.name == layouts.METADATA
 
 
-def _is_no_list(path: Path) -> bool:
-    return not _is_list(path)
+def _is_ours(path: Path) -> bool:
+    return _OURS.fullmatch(path.name) is not None or (path.is_dir() and (path / MARK).exists())

@@ -69,10 +69,10 @@ def _nearest(image: Image, distance: int, limit: int) -> Iterable[tuple[int, int
     if image.perceptual_hash is None:
         return ()
     hash = image.perceptual_hash
-    return ((position, far) for far, position in heapq.nsmallest(limit, _within(hash, distance)))
+    return ((position, far) for far, position in heapq.nsmallest(limit, within(hash, distance)))
 
 
-def _within(hash: int, distance: int) -> Iterator[tuple[int, int]]:
+def within(hash: int, distance: int) -> Iterator[tuple[int, int]]:
     """Yield distance and position of the pictures that are near enough, each once, whatever their number."""
     radii = [distance // QUARTERS - (number > distance % QUARTERS) for number in range(QUARTERS)]
     bands = [

@@ -1,9 +1,7 @@
 """Find, list, retry and delete pictures, and open their files."""
 
-import io
 import logging
 import time
-import zipfile
 from collections.abc import Sequence
 from typing import BinaryIO
 from uuid import UUID
@@ -16,7 +14,7 @@ from imgpipe.database.models import Image, Thumbnail, position_of
 from imgpipe.database.paging import Page
 from imgpipe.errors import ImageNotFound, OriginalDiscarded, ThumbnailNotReady
 from imgpipe.extensions import parts
-from imgpipe.pictures import caption, labels, lifecycle, queue, search
+from imgpipe.pictures import caption, labels, lifecycle, originals, queue, search
 from imgpipe.storage.protocol import MissingObject
 
 POLL_S = 0.05
@@ -126,10 +124,4 @@ def open_original(image: Image) -> BinaryIO:
 
 def open_stored(image: Image) -> BinaryIO:
     """Open the upload as ``open_original`` does. Raises: ``MissingObject``."""
-    if image.original_key is None:
-        raise MissingObject(str(image.id))
-    stream = parts.storage.open(image.original_key)
-    if not image.original_key.endswith(".zip"):
-        return stream
-    with stream, zipfile.ZipFile(stream) as archive:
-        return io.BytesIO(archive.read(archive.infolist()[0]))
+    return originals.open_original(parts.storage, image.original_key)

@@ -85,7 +85,7 @@ def test_the_index_finds_exactly_what_a_look_at_all_finds(
         with writing(durable=False) as session:
             for place, hash in enumerate(hashes):
                 alike.change(session, place, None, hash)
-        found = sorted(alike._within(ours, distance))
+        found = sorted(alike.within(ours, distance))
         everything = [(apart(ours, hash), place) for place, hash in enumerate([*hashes])]
         everything.append((0, row.position))
         assert found == sorted(pair for pair in everything if pair[0] <= distance)

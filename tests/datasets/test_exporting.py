@@ -4,6 +4,7 @@ import io
 import json
 import os
 import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from imgpipe.datasets import exporting
+from imgpipe.datasets.samples import Recipe
 from tests.captions.provider import SENTENCE, Provider
 from tests.factories import AppFactory, jpeg, transparent_png, upload
 
@@ -55,31 +57,33 @@ def test_the_caption_is_the_text(make_app: AppFactory, provider: Provider, out: 
     assert lines(out)[0]["text"] == SENTENCE
 
 
-def test_a_web_dataset_has_three_files_a_sample(app: Flask, client: FlaskClient, out: Path) -> None:
+def test_a_web_dataset_has_two_files_a_sample_and_a_text_where_there_is_a_caption(
+    app: Flask, client: FlaskClient, out: Path
+) -> None:
     image_id = upload(client)
     assert export(app, out, "webdataset").exit_code == 0
     with tarfile.open(out / "shard-000000.tar") as shard:
         members = {name: shard.extractfile(name) for name in shard.getnames()}
         contents = {name: member.read() for name, member in members.items() if member}
-    assert list(contents) == [f"{image_id}.jpg", f"{image_id}.txt", f"{image_id}.json"]
+    assert list(contents) == [f"{image_id}.jpg", f"{image_id}.json"]
     assert Image.open(io.BytesIO(contents[f"{image_id}.jpg"])).size == (512, 512)
     assert json.loads(contents[f"{image_id}.json"])["original_name"] == "photo.jpg"
 
 
 def test_a_full_shard_is_followed_by_the_next(tmp_path: Path, app: Flask, client: FlaskClient) -> None:
     upload(client)
-    writer = exporting.WebDataset(tmp_path, shard=2)
+    writer = exporting._Shards(tmp_path, shard=2)
     with app.app_context():
-        (sample,) = exporting.export(tmp_path / "set", "imagefolder")
+        (sample,) = exporting.export(tmp_path / "set", "imagefolder", Recipe())
     for _ in range(5):
-        writer.add(sample, b"jpeg")
+        writer.add(sample)
     writer.close()
-    for number, members in enumerate((6, 6, 3)):
+    for number, members in enumerate((4, 4, 2)):
         with tarfile.open(tmp_path / f"shard-{number:06}.tar") as shard:
             assert len(shard.getnames()) == members
 
 
-@pytest.mark.parametrize("form", ["imagefolder", "webdataset"])
+@pytest.mark.parametrize("form", exporting.FORMATS)
 def test_a_second_export_of_the_same_is_the_same(
     app: Flask, client: FlaskClient, out: Path, form: str
 ) -> None:
@@ -116,7 +120,7 @@ def test_an_export_that_is_cut_off_leaves_the_earlier_one(app: Flask, client: Fl
     before = files(out)
     upload(client, jpeg(300, 300))
     with app.app_context():
-        samples = exporting.export(out, "imagefolder")
+        samples = exporting.export(out, "imagefolder", Recipe())
         next(samples)
         samples.close()
     assert files(out) == before
@@ -139,3 +143,67 @@ def test_a_missing_file_is_told_and_the_rest_exported(app: Flask, client: FlaskC
     assert result.exit_code == 1
     assert f"{lost}: its file is missing" in result.output
     assert [line["image_id"] for line in lines(out)] == [kept]
+
+
+def test_a_name_that_is_taken_leaves_the_earlier_export(app: Flask, client: FlaskClient, out: Path) -> None:
+    upload(client)
+    export(app, out, "imagefolder")
+    (out / "train").mkdir()
+    (out / "train" / "mine.py").write_text("mine")
+    before = files(out)
+    result = export(app, out, "imagefolder", "--split", "train=1")
+    assert (result.exit_code, "no export wrote it" in result.output) == (1, True)
+    assert files(out) == before
+
+
+@pytest.mark.parametrize("aside", [".old", ".aside"])
+def test_an_export_that_was_killed_while_it_moved_leaves_the_earlier_one(
+    app: Flask, client: FlaskClient, out: Path, aside: str
+) -> None:
+    upload(client)
+    export(app, out, "imagefolder")
+    before = files(out)
+    old = out / ".draft" / aside
+    old.mkdir(parents=True)
+    (out / "metadata.jsonl").rename(old / "metadata.jsonl")
+    if aside == ".aside":  # where the new one is moving in already
+        (out / "images").rename(old / "images")
+        (out / "images").mkdir()
+        (out / "shard-000000.tar").write_bytes(b"of the one that was killed")
+    with app.app_context():
+        samples = exporting.export(out, "imagefolder", Recipe())
+        next(samples)
+        samples.close()
+    assert files(out) == before
+
+
+def test_a_split_of_an_earlier_export_is_replaced(app: Flask, client: FlaskClient, out: Path) -> None:
+    upload(client)
+    assert export(app, out, "imagefolder", "--split", "train=1").exit_code == 0
+    assert (out / "train" / "metadata.jsonl").exists()
+    assert export(app, out, "webdataset", "--split", "all=1").exit_code == 0
+    assert set(files(out)) == {exporting.MARK, "all-000000.tar"}
+
+
+def test_the_folder_holds_what_the_stream_does(app: Flask, client: FlaskClient, out: Path) -> None:
+    client.patch(f"/api/images/{upload(client)}", json={"caption": "A dog."})
+    upload(client, jpeg(300, 300))
+    export(app, out, "sidecar")
+    zipped = client.get("/api/exports?format=sidecar").data
+    with zipfile.ZipFile(io.BytesIO(zipped)) as archive:
+        streamed = {name: archive.read(name) for name in archive.namelist()}
+    assert files(out) == {exporting.MARK: b"", **streamed}
+    export(app, out, "webdataset")
+    assert (out / "shard-000000.tar").read_bytes() == client.get("/api/exports?format=webdataset").data
+    export(app, out, "jsonl")
+    assert (out / "metadata.jsonl").read_bytes() == client.get("/api/exports?format=jsonl").data
+
+
+def test_pictures_are_chosen_as_by_http(app: Flask, client: FlaskClient, out: Path) -> None:
+    chosen, other = upload(client), upload(client, jpeg(300, 300))
+    client.patch(f"/api/images/{chosen}", json={"caption": "A dog.", "labels": ["a"]})
+    assert export(app, out, "jsonl", "--label", "a", "--q", "dog", "--captioned").exit_code == 0
+    assert [line["image_id"] for line in lines(out)] == [chosen]
+    assert export(app, out, "jsonl", "--after", chosen, "--limit", "5").exit_code == 0
+    assert [line["image_id"] for line in lines(out)] == [other]
+    assert "split: expected" in export(app, out, "jsonl", "--split", "a=2").output

@@ -1,0 +1,129 @@
+"""Write archives as streams, in constant memory: the same files give the same bytes.
+
+A zip's list of contents comes last. It waits in a temporary file, not in memory. Pictures and their texts
+don't shrink further, so files are stored as they are, with their sums in front of them. The format is that of
+PKWARE's APPNOTE 6.3.10; whatever does not fit 32 bits takes its 64-bit fields, and only then.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from tarfile import BLOCKSIZE, RECORDSIZE, USTAR_FORMAT, TarInfo
+from tempfile import SpooledTemporaryFile
+from typing import IO
+
+CHUNK = 2**20
+IN_MEMORY = 2**20
+FULL16, FULL32 = 0xFFFF, 0xFFFFFFFF
+_PLAIN, _LARGE = 20, 45  # the versions of the format that know no 64-bit fields, and that do
+_DATE = 0x21  # 1 January 1980, the first that a zip can tell: no time of ours may change the bytes
+_UNIX_FILE = 0o100644 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of an archive; ``content`` is its bytes, or a stream that is read from its beginning."""
+
+    name: str
+    content: bytes | IO[bytes]
+    mtime: int = 0
+
+    @property
+    def size(self) -> int:
+        """Return its length, bytes."""
+        if isinstance(self.content, bytes):
+            return len(self.content)
+        return self.content.seek(0, 2)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield its content in pieces of at most a megabyte."""
+        if isinstance(self.content, bytes):
+            yield self.content
+            return
+        self.content.seek(0)
+        while chunk := self.content.read(CHUNK):
+            yield chunk
+
+
+def tar(files: Iterable[File]) -> Iterator[bytes]:
+    """Yield a tar (ustar) piece by piece; names of at most 100 ASCII characters."""
+    written = 0
+    for piece in members(files):
+        yield piece
+        written += len(piece)
+    yield end_of_tar(written)
+
+
+def members(files: Iterable[File]) -> Iterator[bytes]:
+    """Yield the members of a tar."""
+    for file in files:
+        member = TarInfo(file.name)
+        member.size, member.mtime = file.size, file.mtime
+        yield member.tobuf(USTAR_FORMAT)
+        yield from file.chunks()
+        yield bytes(-member.size % BLOCKSIZE)
+
+
+def end_of_tar(written: int) -> bytes:
+    """Return what ends a tar whose members take ``written`` bytes."""
+    return bytes(2 * BLOCKSIZE + -(written + 2 * BLOCKSIZE) % RECORDSIZE)
+
+
+def zipped(files: Iterable[File]) -> Iterator[bytes]:
+    """Yield a zip piece by piece; names in ASCII."""
+    offset = count = 0
+    with SpooledTemporaryFile(IN_MEMORY) as contents:
+        for file in files:
+            entry = _Entry(file.name.encode("ascii"), file.size, _sum(file))
+            contents.write(entry.listed(offset))
+            yield entry.header()
+            yield from file.chunks()
+            offset += len(entry.header()) + entry.size
+            count += 1
+        size = contents.tell()
+        yield from File("", contents).chunks()
+    yield _end(count, size, offset)
+
+
+def _sum(file: File) -> int:
+    total = 0
+    for chunk in file.chunks():
+        total = zlib.crc32(chunk, total)
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    name: bytes
+    size: int
+    crc: int
+
+    def header(self) -> bytes:
+        """Return what stands before the content."""
+        extra = struct.pack("<HHQQ", 1, 16, self.size, self.size) if self.size >= FULL32 else b""
+        return b"PK\3\4" + self._fields(extra, self.size >= FULL32) + self.name + extra
+
+    def listed(self, offset: int) -> bytes:
+        """Return the line in the list of contents; ``offset`` is where the header stands."""
+        wide = [self.size, self.size] * (self.size >= FULL32) + [offset] * (offset >= FULL32)
+        extra = struct.pack(f"<HH{len(wide)}Q", 1, 8 * len(wide), *wide) if wide else b""
+        made_by = 3 << 8 | _LARGE  # Unix, for the mode of the file
+        behind = struct.pack("<HHHLL", 0, 0, 0, _UNIX_FILE, min(offset, FULL32))
+        fields = self._fields(extra, bool(wide))
+        return b"PK\1\2" + struct.pack("<H", made_by) + fields + behind + self.name + extra
+
+    def _fields(self, extra: bytes, large: bool) -> bytes:
+        size = min(self.size, FULL32)
+        version = _LARGE if large else _PLAIN
+        lengths = len(self.name), len(extra)
+        return struct.pack("<HHHHHLLLHH", version, 0, 0, 0, _DATE, self.crc, size, size, *lengths)
+
+
+def _end(count: int, size: int, offset: int) -> bytes:
+    few, short, near = min(count, FULL16), min(size, FULL32), min(offset, FULL32)
+    end = b"PK\5\6" + struct.pack("<HHHHLLH", 0, 0, few, few, short, near, 0)
+    if count < FULL16 and size < FULL32 and offset < FULL32:
+        return end
+    fields = struct.pack("<QHHLLQQQQ", 44, _LARGE, _LARGE, 0, 0, count, count, size, offset)
+    return b"PK\6\6" + fields + b"PK\6\7" + struct.pack("<LQL", 0, offset + size, 1) + end

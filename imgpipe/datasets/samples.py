@@ -1,0 +1,147 @@
+"""Read the samples of a data set: a picture's bytes, its text, and what is known of it."""
+
+import logging
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Row, and_, select
+
+from imgpipe.database.models import Image, Thumbnail
+from imgpipe.datasets.selection import Selection, Split, side_of, walk
+from imgpipe.extensions import parts
+from imgpipe.imaging.geometry import fit
+from imgpipe.imaging.recipe import SQUARE, SQUARE_PX
+from imgpipe.pictures.originals import open_original
+from imgpipe.storage.protocol import MissingObject, Storage
+
+ORIGINAL = "original"
+SIZES = (SQUARE, "medium", ORIGINAL)
+# Files read ahead: enough to hide a store's distance; of originals, which may be large, only two.
+AHEAD, ORIGINALS_AHEAD = 8, 2
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What to export, and how: ``size`` of the pictures, ``prefix`` before every text, parts by ``split``."""
+
+    chosen: Selection = field(default_factory=Selection)
+    size: str = SQUARE
+    prefix: str = ""
+    split: Split = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One picture of the data set; ``data`` is its file, None when that is missing."""
+
+    row: Row[Any]
+    recipe: Recipe
+    data: bytes | None
+
+    @property
+    def part(self) -> str:
+        """Return the folder of its part of a split, with a slash, or nothing."""
+        return f"{self.side}/" if self.side else ""
+
+    @property
+    def side(self) -> str:
+        """Return the name of its part of a split, or nothing."""
+        return side_of(self.recipe.split, self.row.sha256) if self.recipe.split else ""
+
+    @property
+    def suffix(self) -> str:
+        """Return the ending that its bytes deserve."""
+        return str(self.row.format if self.recipe.size == ORIGINAL else self.row.shown_format)
+
+    @property
+    def name(self) -> str:
+        """Return the file's name, unique and without a second dot."""
+        return f"{self.row.id}.{self.suffix}"
+
+    @property
+    def text(self) -> str:
+        """Return the caption with its prefix; nothing where there is no caption."""
+        return self.recipe.prefix + self.row.caption if self.row.caption is not None else ""
+
+    @property
+    def box(self) -> list[int] | None:
+        """Return where the picture lies in its square: left, top, right, bottom, px; None for other sizes."""
+        if self.recipe.size != SQUARE:
+            return None
+        width, height = fit((self.row.facts["width"], self.row.facts["height"]), SQUARE_PX)
+        left, top = (SQUARE_PX - width) // 2, (SQUARE_PX - height) // 2
+        return [left, top, left + width, top + height]
+
+    def describe(self) -> dict[str, Any]:
+        """Return what is known of it; ``width`` and ``height`` are the upright original's, px."""
+        return {
+            "text": self.text,
+            "labels": self.row.labels,
+            "caption_source": self.row.caption_source,
+            "box": self.box,
+            "image_id": str(self.row.id),
+            "original_name": self.row.original_name,
+            "width": self.row.facts["width"],
+            "height": self.row.facts["height"],
+            "sha256": self.row.sha256,
+        }
+
+
+def read(recipe: Recipe, with_data: bool = True) -> Iterator[Sample]:
+    """Yield the samples by ascending id, some files read ahead; without data only what is known of them.
+
+    Raises: ``OSError`` when storage is away; what a database that is away raises.
+    """
+    rows = walk(recipe.chosen, (*_COLUMNS, *_file_columns(recipe.size)))
+    if not with_data:
+        yield from (Sample(row, recipe, None) for row in rows)
+        return
+    ahead = ORIGINALS_AHEAD if recipe.size == ORIGINAL else AHEAD
+    storage, reading = parts.storage, deque[tuple[Row[Any], Future[bytes | None]]]()
+    with ThreadPoolExecutor(ahead, "export") as pool:
+        try:
+            for row in rows:
+                reading.append((row, pool.submit(_read, storage, row)))
+                if len(reading) > ahead:
+                    first, data = reading.popleft()
+                    yield Sample(first, recipe, data.result())
+            while reading:
+                first, data = reading.popleft()
+                yield Sample(first, recipe, data.result())
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+_COLUMNS: tuple[Any, ...] = (
+    Image.original_name,
+    Image.original_key,
+    Image.caption,
+    Image.caption_source,
+    Image.labels,
+    Image.facts,
+    Image.format,
+)
+
+
+def _file_columns(size: str) -> tuple[Any, ...]:
+    """Return where the file is, and its format, as columns that are null where there is none."""
+    if size == ORIGINAL:
+        return (Image.original_key.label("shown_key"), Image.format.label("shown_format"))
+    ours = and_(Thumbnail.image_id == Image.id, Thumbnail.name == size)
+    return tuple(
+        select(column).where(ours).correlate(Image).scalar_subquery().label(name)
+        for name, column in (("shown_key", Thumbnail.key), ("shown_format", Thumbnail.format))
+    )
+
+
+def _read(storage: Storage, row: Row[Any]) -> bytes | None:
+    try:
+        with open_original(storage, row.shown_key) as stream:
+            return stream.read()
+    except MissingObject:
+        log.warning("a file of %s is missing, it is left out of the export", row.id)
+        return None
