@@ -1,14 +1,17 @@
 """imgpipe: pictures in; thumbnails, metadata and a sentence of description out."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from flask import Flask
 
 from imgpipe import api, captions, cli, config, logs
+from imgpipe.api.schemas import ImageItemSchema
 from imgpipe.config import STATIC, Settings
 from imgpipe.database.engine import db, engine_options, listen
 from imgpipe.extensions import Parts
+from imgpipe.jobs.backlogs import Backlogs
 from imgpipe.jobs.inline import InlineJobs
 from imgpipe.jobs.protocol import Backlog, Jobs
 from imgpipe.jobs.threads import ThreadJobs
@@ -18,6 +21,10 @@ from imgpipe.pictures.caption import caption
 from imgpipe.pictures.render import render
 from imgpipe.storage.local import LocalStorage
 from imgpipe.storage.protocol import Storage
+from imgpipe.webhooks.backlog import WebhookBacklog
+from imgpipe.webhooks.delivery import Courier
+from imgpipe.webhooks.queue import AT_ONCE
+from imgpipe.webhooks.queue import STAGE as WEBHOOK
 
 __version__ = "0.1.0"
 
@@ -33,18 +40,35 @@ def create_app(settings: Settings | None = None) -> Flask:
     logs.set_up(settings.data_dir, settings.log_format, settings.log_level)
     _connect(app, settings)
     stages = {queue.RENDER: render, queue.CAPTION: caption, queue.RECAPTION: caption}
-    backlog = DatabaseBacklog(app, stages, settings.lease_s)
+    backlog = _join(settings, app, DatabaseBacklog(app, stages, settings.lease_s))
     app.extensions["imgpipe"] = Parts(
         settings=settings,
         storage=_build_storage(settings),
         jobs=_build_jobs(app, settings, backlog),
         captioner=_build_captioner(settings),
+        show_image=ImageItemSchema().dump,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
     api.init_app(app)
     cli.init_app(app)
     return app
+
+
+def _join(settings: Settings, app: Flask, pictures: Backlog) -> Backlog:
+    """Put the lane of the webhooks beside those of the pictures."""
+    if not settings.webhook_urls:
+        return pictures
+    courier = Courier(settings.webhook_urls, settings.webhook_secret)
+    webhooks = WebhookBacklog(app, courier, settings.lease_s)
+    by_stage = {stage: pictures for stages in queue.LANES.values() for stage in stages}
+    return Backlogs(
+        {**dict.fromkeys(queue.LANES, pictures), WEBHOOK: webhooks}, {**by_stage, WEBHOOK: webhooks}
+    )
+
+
+def _lanes(settings: Settings) -> Sequence[str]:
+    return (*queue.LANES, WEBHOOK) if settings.webhook_urls else tuple(queue.LANES)
 
 
 def _connect(app: Flask, settings: Settings) -> None:
@@ -70,9 +94,14 @@ def _build_jobs(app: Flask, settings: Settings, backlog: Backlog) -> Jobs:
         from imgpipe.jobs.celery import CeleryJobs
 
         return CeleryJobs(
-            backlog, queue.LANES, settings.broker_url, settings.lease_s, partial(_forget_connections, app)
+            backlog,
+            _lanes(settings),
+            settings.broker_url,
+            settings.lease_s,
+            partial(_forget_connections, app),
         )
-    workers = {queue.RENDER: settings.workers, queue.CAPTION: settings.caption_workers}
+    workers = dict.fromkeys(_lanes(settings), AT_ONCE)
+    workers |= {queue.RENDER: settings.workers, queue.CAPTION: settings.caption_workers}
     return ThreadJobs(backlog, workers, settings.lease_s)
 
 

@@ -167,6 +167,22 @@ class Settings:
         "the location at which an nginx in front serves the media directory (X-Accel-Redirect)",
         options.location,
     )
+    webhook_urls: tuple[str, ...] = option(
+        "IMGPIPE_WEBHOOK_URL",
+        (),
+        "http(s) URLs with commas between them, and IMGPIPE_WEBHOOK_SECRET",
+        "who hears of pictures and logs that are done",
+        options.urls,
+        secret=True,
+    )
+    webhook_secret: str = option(
+        "IMGPIPE_WEBHOOK_SECRET",
+        "",
+        "whsec_ and a key in base64",
+        "what events are signed with",
+        options.webhook_secret,
+        secret=True,
+    )
     lease_s: float = option(
         "IMGPIPE_LEASE_S",
         30.0,
@@ -274,6 +290,8 @@ def load(environ: Mapping[str, str]) -> Settings:
             faults.append(f"{entry.metadata['variable']}={shown}: expected {entry.metadata['expected']}")
     settings = _derive(values)
     faults += _unwritable(settings)
+    if settings.webhook_urls and not settings.webhook_secret:
+        faults.append("IMGPIPE_WEBHOOK_SECRET=: expected whsec_ and a key in base64, since a URL is set")
     if faults:
         raise ConfigError("\n".join(faults))
     return settings

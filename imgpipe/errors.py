@@ -177,6 +177,19 @@ class RequestTimeout(ImgpipeError):
     status, code, sentence = 408, "request_timeout", "The request did not arrive in time."
 
 
+class IdempotencyMismatch(ImgpipeError):
+    """The idempotency key was used before, for another request."""
+
+    status, code = 400, "idempotency_mismatch"
+    sentence = "This Idempotency-Key was used for another request; send a new one."
+
+
+class DigestMismatch(ImgpipeError):
+    """The body is not the one that its Content-Digest speaks of."""
+
+    status, code, sentence = 400, "digest_mismatch", "The body does not match its Content-Digest."
+
+
 class Conflict(ImgpipeError):
     """The picture is not in a state that allows this."""
 
@@ -234,3 +247,7 @@ class SchemaTooNew(ConfigError):
     """A newer version has upgraded the database; this code would not understand what it finds there."""
 
     sentence = "expected a database of this version or an older one; a newer imgpipe has upgraded this one"
+
+
+class Repeated(Exception):
+    """The same request was answered meanwhile; never seen outside: its first answer is given again."""

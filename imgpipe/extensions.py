@@ -1,12 +1,15 @@
 """Hold the parts that the composition root has chosen for one app."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from flask import current_app
 from werkzeug.local import LocalProxy
 
 from imgpipe.captions import Captioner
 from imgpipe.config import Settings
+from imgpipe.database.models import Image
 from imgpipe.jobs.protocol import Jobs
 from imgpipe.storage.protocol import Storage
 
@@ -19,6 +22,7 @@ class Parts:
     storage: Storage
     jobs: Jobs
     captioner: Captioner | None
+    show_image: Callable[[Image], dict[str, Any]]  # as it stands in lists, for events
 
 
 def _parts() -> Parts:

@@ -1,5 +1,6 @@
 """Declare options: one field of the settings each, with a parser that refuses by ``ValueError``."""
 
+import base64
 import re
 from collections.abc import Callable
 from dataclasses import field
@@ -117,6 +118,21 @@ def location(raw: str) -> str:
     if not re.fullmatch(r"/[A-Za-z0-9._~/-]+", raw):
         raise ValueError(raw)
     return raw.rstrip("/") + "/"
+
+
+def urls(raw: str) -> tuple[str, ...]:
+    """Take http(s) URLs with commas between them."""
+    for url in names(raw):
+        if not re.fullmatch(r"https?://[^\s/?#]+[^\s#]*", url):
+            raise ValueError(url)
+    return names(raw)
+
+
+def webhook_secret(raw: str) -> str:
+    """Take a secret of the Standard Webhooks scheme: ``whsec_`` and a key in base64."""
+    if not raw.startswith("whsec_") or not base64.b64decode(raw.removeprefix("whsec_"), validate=True):
+        raise ValueError(raw)
+    return raw
 
 
 def database_url(raw: str) -> str:

@@ -1,11 +1,14 @@
 """Add and list the comments of a picture."""
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response, request
 
 from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.http.bodies import parse_json
+from imgpipe.api.http.idempotency import Answer, answer_once
 from imgpipe.api.schemas import CommentSchema, PageQuery, image_id, paged, uuid_in
 from imgpipe.database.models import Comment
 from imgpipe.database.paging import Page
@@ -31,9 +34,15 @@ blp = Blueprint("comments", __name__, description="Comments on pictures")
 @blp.route("/api/images/<id>/comments", methods=["POST"])
 @blp.response(201, CommentSchema)
 @blp.doc(requestBody=_BODY)
-def add_comment(id: str) -> Comment:
+def add_comment(id: str) -> Response:
     """Comment on a picture: 1 to 10,000 characters, not blank."""
-    return comments.add(gallery.find(image_id(id)).id, sent_text())
+    return comment_once(id, lambda comment: Answer(blp.envelope(CommentSchema().dump(comment)), 201))
+
+
+def comment_once(id: str, shape: Callable[[Comment], Answer]) -> Response:
+    """Store the comment that was sent, once for each idempotency key."""
+    about, text = gallery.find(image_id(id)).id, sent_text()
+    return answer_once([json.dumps(text)], lambda seal: comments.add(about, text, seal), shape)
 
 
 @blp.route("/api/images/<id>/comments")

@@ -11,21 +11,22 @@ from flask import Response
 from marshmallow import fields
 from numpy.typing import NDArray
 
-from imgpipe.api.comments import sent_text
+from imgpipe.api.comments import comment_once
 from imgpipe.api.detail import awaited
 from imgpipe.api.frames import encode_rows
 from imgpipe.api.http import files, links
 from imgpipe.api.http.blueprint import PlainBlueprint
-from imgpipe.api.http.bodies import received
+from imgpipe.api.http.idempotency import Answer
 from imgpipe.api.logs import BODY, accept_sent
 from imgpipe.api.ranges import RangeQuery, ReceiptSchema
 from imgpipe.api.schemas import MAX_WAIT_S, ImageSchema, Utc, image_id
+from imgpipe.api.upload import upload_once
 from imgpipe.database.models import Comment, Image
 from imgpipe.database.paging import Page
 from imgpipe.depthlogs import logs
 from imgpipe.depthlogs.ranges import Interval
 from imgpipe.errors import CorruptImage, LogNotFound, NotFound
-from imgpipe.pictures import comments, gallery, intake
+from imgpipe.pictures import comments, gallery
 from imgpipe.scanlines import colormap
 from imgpipe.scanlines.rows import Rows
 
@@ -73,7 +74,8 @@ class OldReceiptSchema(ReceiptSchema):
 @blp.response(200)
 def analyze_and_wait() -> tuple[dict[str, Any], int]:
     """Upload by the field `uploaded_file` and wait for the caption; 202 when that takes over 30 s."""
-    image = awaited(intake.accept(*received()).id, MAX_WAIT_S)
+    accepted = upload_once(lambda image: Answer({"image_id": str(image.id)}, 202))
+    image = awaited(UUID(accepted.json["image_id"]), MAX_WAIT_S)  # type: ignore[index]
     if image.status == "processing":
         shown: dict[str, Any] = ImageSchema().dump(image)
         return shown, 202
@@ -110,9 +112,9 @@ def thumbnail(file_name: str) -> Response:
 
 @blp.route("/analyze-image", methods=["POST"])
 @blp.response(202, OldImageSchema)
-def analyze() -> Image:
+def analyze() -> Response:
     """Upload by the field `img`, a file or base64; processing goes on behind it."""
-    return intake.accept(*received())
+    return upload_once(lambda image: Answer(OldImageSchema().dump(image), 202))
 
 
 @blp.route("/images")
@@ -134,9 +136,9 @@ def show(id: str) -> dict[str, Any]:
 
 @blp.route("/image/<id>/comment", methods=["POST"])
 @blp.response(201, OldCommentSchema)
-def add_comment(id: str) -> Comment:
+def add_comment(id: str) -> Response:
     """Comment on a picture."""
-    return comments.add(gallery.find(image_id(id)).id, sent_text())
+    return comment_once(id, lambda comment: Answer(OldCommentSchema().dump(comment), 201))
 
 
 @blp.route("/image/<id>/pag-comments")

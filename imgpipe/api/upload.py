@@ -1,8 +1,14 @@
-"""Take pictures in: a form file, or base64 in JSON or a form field."""
+"""Take pictures in: a form file, a plain body, or base64 in JSON or a form field."""
+
+import hashlib
+from collections.abc import Callable
+
+from flask import Response
 
 from imgpipe.api.http import links
 from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.http.bodies import received
+from imgpipe.api.http.idempotency import Answer, answer_once
 from imgpipe.api.labels import sent_labels
 from imgpipe.api.schemas import UploadedSchema
 from imgpipe.database.models import Image
@@ -20,6 +26,9 @@ _BODY = {
                 },
             }
         },
+        "image/jpeg": {"schema": {"type": "string", "format": "binary"}},
+        "image/png": {"schema": {"type": "string", "format": "binary"}},
+        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
         "application/json": {
             "schema": {
                 "type": "object",
@@ -38,8 +47,16 @@ blp = Blueprint("upload", __name__, description="Take pictures in")
 @blp.route("/api/images", methods=["POST"])
 @blp.response(202, UploadedSchema)
 @blp.doc(requestBody=_BODY)
-def upload() -> tuple[Image, int, dict[str, str]]:
-    """Accept one JPEG or PNG; its bytes and its row are durable when this answers."""
+def upload() -> Response:
+    """Accept one picture; its bytes and its row are durable when this answers."""
+    return upload_once(
+        lambda image: Answer(blp.envelope(UploadedSchema().dump(image)), 202, links.image(image.id))
+    )
+
+
+def upload_once(shape: Callable[[Image], Answer]) -> Response:
+    """Take in the picture that was sent, once for each idempotency key."""
     data, name = received()
-    image = intake.accept(data, name, sent_labels())
-    return image, 202, {"Location": links.image(image.id)}
+    labels = sent_labels()
+    content: list[str | bytes] = [hashlib.sha256(data).digest(), name or "", *labels]
+    return answer_once(content, lambda seal: intake.accept(data, name, labels, seal), shape)

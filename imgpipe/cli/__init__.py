@@ -8,9 +8,10 @@ from imgpipe.cli.db import db
 from imgpipe.cli.doctor import examine
 from imgpipe.cli.frames import frames
 from imgpipe.cli.images import images
+from imgpipe.cli.webhooks import webhooks
 
 
 def init_app(app: Flask) -> None:
     """Add the commands to the app."""
-    for command in (images, frames, show_config, examine, copy_installation, db):
+    for command in (images, frames, show_config, examine, copy_installation, db, webhooks):
         app.cli.add_command(command)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Dialect,
     ForeignKey,
     Index,
+    Integer,
     String,
     Text,
     TypeDecorator,
@@ -204,3 +205,43 @@ class Tally(Base):
     success: Mapped[int] = mapped_column(BigInteger, default=0)
     failed: Mapped[int] = mapped_column(BigInteger, default=0)
     worked_ms: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class Replay(Base):
+    """The first answer to a request under an idempotency key, which ``key`` is a hash of."""
+
+    __tablename__ = "replays"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int]
+    body: Mapped[str] = mapped_column(Text)
+    location: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Delivery(Base):
+    """One event on its way to one target: the outbox, written in the transaction of what happened.
+
+    ``number`` is the order in which things happened to a ``subject``, a picture's id or a log's name; ``id``
+    is what the receiver knows the event by, at every try the same. ``due_at`` is as for pictures; a row
+    without one was given up.
+    """
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        Index("ix_deliveries_target_due_at", "target", "due_at"),
+        Index("ix_deliveries_target_subject", "target", "subject", "number"),
+    )
+
+    number: Mapped[int] = mapped_column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(unique=True)
+    target: Mapped[str] = mapped_column(String(32))
+    subject: Mapped[str] = mapped_column(String(120))
+    body: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime | None]
+    attempt: Mapped[int]
+    tries: Mapped[int]
+    running: Mapped[bool]
+    error: Mapped[str | None] = mapped_column(Text)

@@ -10,6 +10,7 @@ from imgpipe.database import paging
 from imgpipe.database.engine import writing
 from imgpipe.database.models import Comment, new_id
 from imgpipe.database.paging import Page
+from imgpipe.database.replays import Seal
 from imgpipe.errors import ImageNotFound, InvalidParameter, NotFound
 from imgpipe.pictures import gallery
 from imgpipe.text import clean_text
@@ -17,7 +18,7 @@ from imgpipe.text import clean_text
 MAX_LENGTH = 10_000
 
 
-def add(image_id: UUID, text: object) -> Comment:
+def add(image_id: UUID, text: object, seal: Seal | None = None) -> Comment:
     """Store a comment of 1 to 10,000 characters that is not blank.
 
     Raises: ``ImageNotFound``, ``InvalidParameter``.
@@ -29,6 +30,9 @@ def add(image_id: UUID, text: object) -> Comment:
     try:
         with writing(durable=True) as session:
             session.add(comment)
+            session.flush()
+            if seal:
+                seal(session, comment)
     except IntegrityError as error:  # the picture is not there, or no longer
         raise ImageNotFound from error
     return comment

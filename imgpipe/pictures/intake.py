@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 
 from imgpipe.database.models import Image, new_id
+from imgpipe.database.replays import Seal
 from imgpipe.errors import NoFile, TooLarge, Unavailable
 from imgpipe.extensions import parts
 from imgpipe.imaging.probe import probe
@@ -18,10 +19,10 @@ RETRY_AFTER_S = 1
 TRIES = 3
 
 
-def accept(data: bytes, name: str | None, labels: Sequence[str] = ()) -> Image:
+def accept(data: bytes, name: str | None, labels: Sequence[str] = (), seal: Seal | None = None) -> Image:
     """Take in a picture: when this returns, its bytes and its row are durable and its work is queued.
 
-    ``labels`` are tidied ones.
+    ``labels`` are tidied ones; ``seal`` is called with the picture inside the transaction that stores it.
     Raises: ``NoFile``, ``TooLarge``, and what ``probe`` raises; then nothing has been stored.
     """
     settings = parts.settings
@@ -43,20 +44,20 @@ def accept(data: bytes, name: str | None, labels: Sequence[str] = ()) -> Image:
             caption_status="pending" if parts.captioner else "skipped",
             labels=list(labels),
         )
-        if _store(image, data):
+        if _store(image, data, seal):
             parts.jobs.wake(queue.RENDER, image_id)
             return image
     raise Unavailable(retry_after_s=RETRY_AFTER_S)
 
 
-def _store(image: Image, data: bytes) -> bool:
+def _store(image: Image, data: bytes, seal: Seal | None) -> bool:
     """Write file, then row; False when another process took the very position in the order (1 in 32,768
     where two uploads meet in one millisecond)."""
     key = image.original_key
     assert key is not None
     parts.storage.put(key, data)
     try:
-        lifecycle.enter(image)
+        lifecycle.enter(image, seal)
     except IntegrityError:
         parts.storage.delete(key)
         return False

@@ -26,9 +26,10 @@ from sqlalchemy.orm import Session
 from imgpipe.clock import utc_now
 from imgpipe.database.engine import db, writing
 from imgpipe.database.models import Image, Tally, Thumbnail, position_of
+from imgpipe.database.replays import Seal
 from imgpipe.errors import Conflict, ImageNotFound
 from imgpipe.jobs.protocol import Claim
-from imgpipe.pictures import alike, authorship, labels, search
+from imgpipe.pictures import alike, authorship, events, labels, search
 from imgpipe.pictures.queue import CAPTION, IMAGES, RENDER, held, rows
 
 THUMBNAILS, TALLIES = (cast(Table, entity.__table__) for entity in (Thumbnail, Tally))
@@ -36,7 +37,7 @@ TALLY_SHARDS = 8
 MAX_CRASHES = 3
 
 
-def enter(image: Image) -> None:
+def enter(image: Image, seal: Seal | None = None) -> None:
     """Store a new picture together with its first piece of work; durable when this returns."""
     now = utc_now()
     image.status, image.stage, image.due_at, image.changed_at = "processing", RENDER, now, now
@@ -47,6 +48,8 @@ def enter(image: Image) -> None:
         search.enter(session, image.position, image.original_name, image.caption)
         labels.change(session, image.position, (), image.labels)  # before the tallies, as everywhere
         _count(session, total=1)
+        if seal:
+            seal(session, image)
 
 
 def finish(
@@ -81,13 +84,18 @@ def finish(
         if "perceptual_hash" in values:
             alike.change(session, row.position, row.perceptual_hash, values["perceptual_hash"])
         total_ms = row.worked_ms + worked_ms
-        if then is None and row.status == "processing":
+        ends = then is None and row.status == "processing"
+        if ends:
             values |= {"status": "success", "processed_at": now}
             _count(session, success=1, worked_ms=total_ms)
         elif row.status == "success":  # only its caption was made anew
             _count(session, worked_ms=worked_ms)
         due_at = now if then else None
         _settle(session, claim, stage=then, due_at=due_at, worked_ms=total_ms, **values)
+        if ends:
+            events.tell(session, claim.image_id, "image.succeeded")
+        if values.get("caption"):
+            events.tell(session, claim.image_id, "image.captioned")
     return True
 
 
@@ -108,6 +116,7 @@ def fail(claim: Claim, code: str, sentence: str) -> bool:
             processed_at=utc_now(),
         )
         _count(session, failed=1)
+        events.tell(session, claim.image_id, "image.failed")
     return True
 
 
@@ -185,6 +194,7 @@ def remove(image_id: UUID) -> list[str]:
     with writing(durable=True) as session:
         # Locked first: a render that is just ending has then written its keys, or finds nothing left.
         session.execute(select(Image.id).where(Image.id == image_id).with_for_update())
+        events.tell(session, image_id, "image.deleted")
         keys = list(session.scalars(select(Thumbnail.key).where(Thumbnail.image_id == image_id)))
         statement = (
             delete(Image)

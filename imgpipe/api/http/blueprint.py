@@ -58,6 +58,11 @@ class PlainBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 class Blueprint(PlainBlueprint):
     """Answer in the envelope ``{"status", "data", "error"}``."""
 
+    @classmethod
+    def envelope(cls, data: Any) -> dict[str, Any]:
+        """Put what was dumped already into the envelope, for a response of the view's own."""
+        return cls._prepare_response_content(data)
+
     @staticmethod
     def _prepare_response_content(data: Any) -> dict[str, Any]:
         content = data if isinstance(data, Paged) else {"data": data}

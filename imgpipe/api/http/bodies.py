@@ -5,6 +5,7 @@ import binascii
 import json
 import re
 from typing import Any, NoReturn
+from urllib.parse import unquote
 
 import marshmallow as ma
 from flask import request
@@ -27,6 +28,8 @@ def received() -> tuple[bytes, str | None]:
     Raises: ``NoFile``, ``TooLarge``, ``InvalidBase64``, ``InvalidJson``, ``InvalidParameter``.
     """
     _widen_limits()
+    if _is_plain():
+        return request.get_data(), _plain_name()
     found = _from_json() if request.mimetype == "application/json" else _from_form()
     if not found:
         raise NoFile
@@ -35,6 +38,15 @@ def received() -> tuple[bytes, str | None]:
     if isinstance(found[0], FileStorage):
         return found[0].stream.read(), _client_name(found[0])
     return _decode(found[0]), None
+
+
+def _is_plain() -> bool:
+    return request.mimetype.startswith("image/") or request.mimetype == "application/octet-stream"
+
+
+def _plain_name() -> str | None:
+    """Return the name that goes with a plain body: of the query, or a header in percent-encoded UTF-8."""
+    return request.args.get("name") or unquote(request.headers.get("X-File-Name", "")) or None
 
 
 def _client_name(file: FileStorage) -> str | None:

@@ -1,6 +1,8 @@
 """Do what belongs to every request: an id, a log line, safe headers, and refusals that can be read."""
 
+import base64
 import contextlib
+import hashlib
 import io
 import logging
 import re
@@ -20,7 +22,7 @@ from werkzeug.wsgi import get_content_length, get_input_stream
 
 from imgpipe import logs
 from imgpipe.api.http.forms import FormParser
-from imgpipe.errors import BadRequest, ImgpipeError, TooLarge
+from imgpipe.errors import BadRequest, DigestMismatch, ImgpipeError, TooLarge
 from imgpipe.extensions import parts
 
 DRAIN_BYTES = 256 * 2**20
@@ -37,9 +39,11 @@ class Body:
     Reading raises ``BadRequest`` then, and ``RequestTimeout`` where the server gave up waiting.
     """
 
-    def __init__(self, stream: IO[bytes], length: int | None) -> None:
+    def __init__(self, stream: IO[bytes], length: int | None, digest: bytes | None) -> None:
         self._stream = stream
         self._length = length
+        self._digest = hashlib.sha256() if digest else None
+        self._expected = digest
         self.received = 0
 
     def read(self, size: int = -1) -> bytes:
@@ -49,10 +53,23 @@ class Body:
         except (OSError, ParseException) as error:
             raise BadRequest from error
         self.received += len(data)
+        if self._digest:
+            self._digest.update(data)
         at_end = size < 0 or (size > 0 and not data)
         if at_end and self._length is not None and self.received < self._length:
             raise BadRequest("The body ended before the length that its header tells.")
         return data
+
+    def verify(self) -> None:
+        """Compare what came in, to its end, with the digest that the client has told.
+
+        Raises: ``DigestMismatch``, and what reading raises.
+        """
+        if self._digest:
+            while self.read(2**16):
+                pass
+            if self._digest.digest() != self._expected:
+                raise DigestMismatch
 
 
 class Request(flask.Request):
@@ -62,7 +79,9 @@ class Request(flask.Request):
 
     def __init__(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         # The development server's own stream has no end: a read behind the body waits for the client.
-        environ["wsgi.input"] = Body(get_input_stream(environ), get_content_length(environ))
+        environ["wsgi.input"] = Body(
+            get_input_stream(environ), get_content_length(environ), _told_digest(environ)
+        )
         environ["wsgi.input_terminated"] = True
         super().__init__(environ, *args, **kwargs)
 
@@ -76,6 +95,25 @@ class Request(flask.Request):
         if total_content_length is not None and total_content_length <= IN_MEMORY_BYTES:
             return io.BytesIO()
         return super()._get_file_stream(total_content_length, content_type, filename, content_length)
+
+
+def verify_body() -> None:
+    """Check the body of the present request against its ``Content-Digest``. Raises: ``DigestMismatch``."""
+    request.environ["wsgi.input"].verify()
+
+
+def _told_digest(environ: dict[str, Any]) -> bytes | None:
+    """Return the SHA-256 that ``Content-Digest`` tells (RFC 9530); other algorithms are passed over.
+
+    One that can't be read matches nothing.
+    """
+    told = re.search(r"(?:^|,)\s*sha-256=(:[^:]*:|[^,]*)", environ.get("HTTP_CONTENT_DIGEST", ""))
+    if told is None:
+        return None
+    try:
+        return base64.b64decode(told[1].strip(":"), validate=True) or b"?"
+    except ValueError:
+        return b"?"
 
 
 def init_app(app: Flask) -> None:

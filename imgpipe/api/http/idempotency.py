@@ -1,0 +1,88 @@
+"""Answer a request that comes again under the same ``Idempotency-Key`` with its first answer."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, TypeVar
+
+from flask import Response, request
+from sqlalchemy.orm import Session
+
+from imgpipe.api.http import keys
+from imgpipe.api.http.requests import verify_body
+from imgpipe.database import replays
+from imgpipe.database.models import Replay
+from imgpipe.database.replays import Seal
+from imgpipe.errors import IdempotencyMismatch, InvalidParameter, Repeated
+
+_KEY = re.compile(r"[\x20-\x7e]{1,255}")
+Made = TypeVar("Made")
+
+
+class Answer(NamedTuple):
+    """What is sent, and what is kept to be sent again."""
+
+    body: Any
+    status: int
+    location: str | None = None
+
+
+def answer_once(
+    content: Iterable[str | bytes], make: Callable[[Seal], Made], shape: Callable[[Made], Answer]
+) -> Response:
+    """Make what is asked for and answer; under a key that was answered before, make nothing.
+
+    ``content`` is what makes two requests the same. ``make`` calls the seal it is given inside the
+    transaction that makes the thing, so that the answer is kept if and only if the thing is.
+    Raises: ``InvalidParameter``, ``IdempotencyMismatch``, ``DigestMismatch``.
+    """
+    verify_body()
+    sent = request.headers.get("Idempotency-Key")
+    if sent is None:
+        return _respond(shape(make(_no_seal)))
+    if not _KEY.fullmatch(sent):
+        raise InvalidParameter("Idempotency-Key: expected 1 to 255 printable ASCII characters")
+    key = _digest([str(request.endpoint), keys.identity(), sent])
+    fingerprint = _digest([request.path, *content])
+    if kept := replays.find(key):
+        return _replay(kept, fingerprint)
+
+    def seal(session: Session, made: Any) -> None:
+        answer = shape(made)
+        replays.keep(session, key, fingerprint, answer.status, json.dumps(answer.body), answer.location)
+
+    try:
+        return _respond(shape(make(seal)))
+    except Repeated:
+        kept = replays.find(key)
+        assert kept is not None
+        return _replay(kept, fingerprint)
+
+
+def _no_seal(_session: Session, _made: object) -> None:
+    """Keep nothing."""
+
+
+def _digest(parts: Iterable[str | bytes]) -> str:
+    """Hash texts so that their borders count."""
+    whole = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        whole.update(b"%d:" % len(data) + data)
+    return whole.hexdigest()
+
+
+def _respond(answer: Answer) -> Response:
+    response = Response(json.dumps(answer.body), answer.status, mimetype="application/json")
+    if answer.location:
+        response.headers["Location"] = answer.location
+    return response
+
+
+def _replay(kept: Replay, fingerprint: str) -> Response:
+    if kept.fingerprint != fingerprint:
+        raise IdempotencyMismatch
+    response = _respond(Answer(json.loads(kept.body), kept.status, kept.location))
+    response.headers["Idempotent-Replayed"] = "true"
+    return response

@@ -1,0 +1,38 @@
+"""Keep the first answer to a request that carries an idempotency key, to give it again for a day."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT is SQLite's, too
+from sqlalchemy.orm import Session
+
+from imgpipe.clock import utc_now
+from imgpipe.database.engine import db
+from imgpipe.database.models import Replay
+from imgpipe.errors import Repeated
+
+KEPT = timedelta(hours=24)
+# Called with what was made, inside the transaction that makes it.
+Seal = Callable[[Session, object], None]
+
+
+def find(key: str) -> Replay | None:
+    """Return the answer kept under a key, if it is not too old."""
+    fresh = Replay.created_at > utc_now() - KEPT
+    found = db.session.scalar(select(Replay).where(Replay.key == key, fresh))
+    db.session.rollback()
+    return found
+
+
+def keep(session: Session, key: str, fingerprint: str, status: int, body: str, location: str | None) -> None:
+    """Keep an answer as part of the caller's transaction, and forget what is too old.
+
+    Raises: ``Repeated`` when the same key was answered meanwhile; nothing of the transaction may stay then.
+    """
+    now = utc_now()
+    session.execute(delete(Replay).where(Replay.created_at <= now - KEPT))
+    row = {"key": key, "fingerprint": fingerprint, "status": status, "body": body, "location": location}
+    statement = insert(Replay).values(**row, created_at=now).on_conflict_do_nothing()
+    if session.scalar(statement.returning(Replay.key)) is None:
+        raise Repeated

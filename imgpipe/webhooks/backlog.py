@@ -1,0 +1,72 @@
+"""Offer the outbox to executors as a lane of its own."""
+
+import logging
+import time
+from collections.abc import Sequence
+
+from flask import Flask
+
+from imgpipe import logs
+from imgpipe.database import outages
+from imgpipe.jobs.protocol import Claim
+from imgpipe.webhooks import queue
+from imgpipe.webhooks.delivery import Courier
+
+log = logging.getLogger(__name__)
+
+
+class WebhookBacklog:
+    """Claim deliveries and hand them to the courier."""
+
+    lanes = (queue.STAGE,)
+
+    def __init__(self, app: Flask, courier: Courier, lease_s: float) -> None:
+        self._app = app
+        self._courier = courier
+        self._lease_s = lease_s
+
+    def due(self) -> Sequence[str]:
+        """Name the lane when something is due."""
+        with self._app.app_context():
+            return self.lanes if queue.due(self._courier.targets) else ()
+
+    def claim(self, lane: str) -> Claim | None:
+        """Take what has been due the longest, or None."""
+        with self._app.app_context():
+            return queue.claim(self._courier.targets, self._lease_s)
+
+    def renew(self, claims: Sequence[Claim]) -> None:
+        """Push the ends of the leases ahead."""
+        with self._app.app_context():
+            queue.renew(claims, self._lease_s)
+
+    def release(self, claims: Sequence[Claim]) -> None:
+        """Give deliveries back, due at once."""
+        with self._app.app_context():
+            queue.release(claims)
+
+    def run(self, claim: Claim) -> None:
+        """Deliver, and write down how it went; when that fails, the lease ends and it is delivered again."""
+        with self._app.app_context(), logs.about(str(claim.image_id)):
+            try:
+                self._run(claim)
+            except Exception as error:
+                if not outages.is_away(error):
+                    log.exception("a delivery failed unexpectedly")
+                else:
+                    log.warning("the database is away, the event goes out again: %s", outages.reason(error))
+
+    def _run(self, claim: Claim) -> None:
+        parcel = queue.open_parcel(claim)
+        if parcel is None:
+            return
+        began = time.perf_counter()
+        fault = self._courier.deliver(str(claim.image_id), parcel)
+        took_ms = (time.perf_counter() - began) * 1000
+        if fault is None:
+            queue.finish(claim, parcel.target)
+            log.info("webhook delivered at try %d after %.0f ms", claim.attempt, took_ms)
+        elif queue.put_off(claim, fault):
+            log.warning("webhook not delivered at try %d after %.0f ms: %s", claim.attempt, took_ms, fault)
+        else:
+            log.error("webhook given up after %d tries: %s", claim.attempt, fault)

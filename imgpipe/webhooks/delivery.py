@@ -1,0 +1,37 @@
+"""Carry one event to one target: signed, within ten seconds, following nobody elsewhere."""
+
+import time
+from collections.abc import Sequence
+
+from imgpipe.database.outbox import target_of
+from imgpipe.outbound import Request, exchange
+from imgpipe.webhooks import signature
+from imgpipe.webhooks.queue import Parcel
+
+DEADLINE_S = 10.0
+
+
+class Courier:
+    """Know the targets' addresses, which the database does not, and the secret."""
+
+    def __init__(self, urls: Sequence[str], secret: str) -> None:
+        self._urls = {target_of(url): url for url in urls}
+        self._secret = secret
+
+    @property
+    def targets(self) -> Sequence[str]:
+        """Name the targets of the present configuration."""
+        return list(self._urls)
+
+    def deliver(self, message_id: str, parcel: Parcel) -> str | None:
+        """Try once; return None when the target took it (any 2xx), else why not, without its address."""
+        signed = signature.headers(self._secret, message_id, int(time.time()), parcel.body)
+        headers = {"Content-Type": "application/json", **signed}
+        request = Request("POST", self._urls[parcel.target], headers, parcel.body.encode())
+        try:
+            answer = exchange(request, DEADLINE_S)
+        except TimeoutError:
+            return f"no answer within {DEADLINE_S:g} s"
+        except (OSError, ValueError) as error:  # whose text would carry the address, and its secrets
+            return type(error).__name__
+        return None if 200 <= answer.status < 300 else f"HTTP {answer.status}"
