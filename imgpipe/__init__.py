@@ -8,7 +8,6 @@ from flask import Flask
 
 from imgpipe import api, captions, cli, config, logs
 from imgpipe.api.schemas import ImageItemSchema
-from imgpipe.config import STATIC, Settings
 from imgpipe.database.engine import db, engine_options, listen
 from imgpipe.extensions import Parts
 from imgpipe.jobs.backlogs import Backlogs
@@ -19,6 +18,7 @@ from imgpipe.pictures import queue
 from imgpipe.pictures.backlog import DatabaseBacklog
 from imgpipe.pictures.caption import caption
 from imgpipe.pictures.render import render
+from imgpipe.settings import STATIC, Settings
 from imgpipe.storage.local import LocalStorage
 from imgpipe.storage.protocol import Storage
 from imgpipe.webhooks.backlog import WebhookBacklog

@@ -8,9 +8,9 @@ from flask import current_app
 from werkzeug.local import LocalProxy
 
 from imgpipe.captions import Captioner
-from imgpipe.config import Settings
 from imgpipe.database.models import Image
 from imgpipe.jobs.protocol import Jobs
+from imgpipe.settings import Settings
 from imgpipe.storage.protocol import Storage
 
 

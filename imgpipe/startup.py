@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sqlalchemy.engine import make_url
 
-from imgpipe.config import Settings
+from imgpipe.settings import Settings
 
 
 def describe(settings: Settings) -> Iterator[str]:

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "imgpipe"
 ROWS: tuple[tuple[str, ...], ...] = (
     ("errors", "clock", "text", "logs", "outbound"),
     ("imaging", "scanlines", "captions", "storage", "jobs"),
-    ("options", "config"),  # what can be chosen stands in the engines' own tables
+    ("options", "settings", "config"),  # what can be chosen stands in the engines' own tables
     ("database",),
     ("extensions",),
     ("pictures", "depthlogs"),

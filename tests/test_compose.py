@@ -15,7 +15,8 @@ import requests
 import yaml
 from PIL import Image as Pillow
 
-from imgpipe.config import Settings, load
+from imgpipe.config import load
+from imgpipe.settings import Settings
 from tests import s3
 from tests.captions.provider import Provider, serve
 from tests.compose import Container, Image, find_program, services

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from imgpipe.config import LATER, Settings, load, table
+from imgpipe.config import LATER, load, table
 from imgpipe.errors import ConfigError
+from imgpipe.settings import Settings
 from tests.servers import ROOT
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from imgpipe.config import Settings
+from imgpipe.settings import Settings
 from tests.compose import services
 from tests.factories import jpeg, transparent_png
 from tests.nginx import proxying

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from imgpipe.config import Settings
 from imgpipe.errors import ConfigError, ImgpipeError
+from imgpipe.settings import Settings
 from tests.servers import ROOT
 
 README = ROOT / "README.md"

@@ -7,10 +7,10 @@ from typing import Any
 from flask import Blueprint, Response, current_app, render_template, request
 from markupsafe import Markup, escape
 
-from imgpipe.config import STATIC
 from imgpipe.extensions import parts
 from imgpipe.imaging import formats
 from imgpipe.imaging.formats import FORMATS
+from imgpipe.settings import STATIC
 
 blp = Blueprint("docs", __name__)
 CSP = (

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from imgpipe.config import Settings
 from imgpipe.database.models import Base
+from imgpipe.settings import Settings
 
 try:  # SQLite before 3.51.3 can corrupt a WAL that several processes write; the wheel carries a newer one.
     from pysqlite3 import dbapi2 as _newer_sqlite

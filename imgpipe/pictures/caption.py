@@ -17,13 +17,13 @@ from sqlalchemy import ColumnElement, delete, select
 from imgpipe.captions import Caption, Captioner, CaptionError, delay_s
 from imgpipe.captions.retry import STAGE_S
 from imgpipe.clock import utc_now
-from imgpipe.config import Settings
 from imgpipe.database.engine import db, writing
 from imgpipe.database.models import Image, Pause, Thumbnail
 from imgpipe.extensions import parts
 from imgpipe.imaging.encoding import jpeg_on_white
 from imgpipe.jobs.protocol import Claim
 from imgpipe.pictures import authorship, lifecycle, queue, wishes
+from imgpipe.settings import Settings
 from imgpipe.storage.protocol import MissingObject
 from imgpipe.text import clean_json, clean_text
 
