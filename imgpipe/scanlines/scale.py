@@ -18,8 +18,9 @@ from imgpipe.scanlines.rows import Grey, Mask
 
 GREYS = 255
 NULLS = 20
-# Closer bounds could not be told apart by doubles of their size at every grey.
+# Closer bounds could not be told apart by doubles of their size at every grey, nor by their smallest.
 _NARROWEST = Fraction(1, 10**9)
+_SMALLEST = Fraction(1, 10**300)
 _FOUND = re.compile(r"p([0-9.]{1,8}):p([0-9.]{1,8})")
 _FORM = "expected MIN:MAX such as 0:2000, auto, or percentiles such as p2:p98"
 
@@ -97,7 +98,8 @@ def between(value_min: float, value_max: float) -> Scale:
     low, high = exact.fraction(value_min), exact.fraction(value_max)
     if low >= high:
         raise refusal("expected MIN below MAX")
-    if high - low < _NARROWEST * max(abs(low), abs(high)) or not math.isfinite(value_max - value_min):
+    narrowest = max(_NARROWEST * max(abs(low), abs(high)), _SMALLEST)
+    if high - low < narrowest or not math.isfinite(value_max - value_min):
         raise refusal("expected MIN and MAX that doubles can tell apart at every grey between them")
     return Scale(value_min, value_max)
 
