@@ -110,6 +110,12 @@ class InvalidCsv(ImgpipeError):
     status, code, sentence = 400, "invalid_csv", "The CSV cannot be read as a depth log."
 
 
+class InvalidLog(ImgpipeError):
+    """A LAS or DLIS file cannot be read, or holds nothing that can become a depth log."""
+
+    status, code, sentence = 400, "invalid_log", "The file cannot be read as a depth log."
+
+
 class Unauthorized(ImgpipeError):
     """No valid API key came with the request."""
 

@@ -11,7 +11,7 @@ PACKAGE = ROOT / "imgpipe"
 # From the ground up: a part imports from its own row or those above it in this table.
 ROWS: tuple[tuple[str, ...], ...] = (
     ("errors", "clock", "text", "logs", "outbound"),
-    ("imaging", "scanlines", "captions", "storage", "jobs"),
+    ("imaging", "scanlines", "wells", "captions", "storage", "jobs"),
     ("options", "settings", "config"),  # what can be chosen stands in the engines' own tables
     ("database",),
     ("extensions",),
