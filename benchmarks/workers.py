@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from photos import jpeg, photo
 
-from imgpipe.database.engine import sqlite
+from imgpipe.database.sqlitefile import sqlite
 from tests.redis import Redis, running
 from tests.servers import run, serving
 from tests.workers import working

@@ -9,6 +9,7 @@ from flask import Flask
 from imgpipe import api, captions, cli, config, logs
 from imgpipe.api.schemas import ImageItemSchema
 from imgpipe.database.engine import db, engine_options, listen
+from imgpipe.database.identity import Identity
 from imgpipe.extensions import Parts
 from imgpipe.jobs.backlogs import Backlogs
 from imgpipe.jobs.inline import InlineJobs
@@ -20,7 +21,7 @@ from imgpipe.pictures.caption import caption
 from imgpipe.pictures.render import render
 from imgpipe.settings import STATIC, Settings
 from imgpipe.storage.local import LocalStorage
-from imgpipe.storage.protocol import Storage
+from imgpipe.storage.marked import MarkedStorage
 from imgpipe.webhooks.backlog import WebhookBacklog
 from imgpipe.webhooks.delivery import Courier
 from imgpipe.webhooks.queue import AT_ONCE
@@ -43,7 +44,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     backlog = _join(settings, app, DatabaseBacklog(app, stages, settings.lease_s))
     app.extensions["imgpipe"] = Parts(
         settings=settings,
-        storage=_build_storage(settings),
+        storage=_build_storage(app, settings),
         jobs=_build_jobs(app, settings, backlog),
         captioner=_build_captioner(settings),
         show_image=ImageItemSchema().dump,
@@ -79,12 +80,13 @@ def _connect(app: Flask, settings: Settings) -> None:
         listen(db.engine)
 
 
-def _build_storage(settings: Settings) -> Storage:
+def _build_storage(app: Flask, settings: Settings) -> MarkedStorage:
     if "://" not in settings.storage:
-        return LocalStorage(Path(settings.storage))
-    from imgpipe.storage.objects import ObjectStorage
+        return MarkedStorage(LocalStorage(Path(settings.storage)), Identity(app))
+    from imgpipe.storage.objects import TRUST_S, ObjectStorage
 
-    return ObjectStorage(settings.storage, signed=settings.signed_urls)
+    store = ObjectStorage(settings.storage, signed=settings.signed_urls)
+    return MarkedStorage(store, Identity(app), TRUST_S)
 
 
 def _build_jobs(app: Flask, settings: Settings, backlog: Backlog) -> Jobs:

@@ -11,7 +11,7 @@ from imgpipe.captions import Captioner
 from imgpipe.database.models import Image
 from imgpipe.jobs.protocol import Jobs
 from imgpipe.settings import Settings
-from imgpipe.storage.protocol import Storage
+from imgpipe.storage.marked import MarkedStorage
 
 
 @dataclass
@@ -19,7 +19,7 @@ class Parts:
     """Name the parts that the composition root has chosen for one app."""
 
     settings: Settings
-    storage: Storage
+    storage: MarkedStorage
     jobs: Jobs
     captioner: Captioner | None
     show_image: Callable[[Image], dict[str, Any]]  # as it stands in lists, for events

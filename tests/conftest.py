@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import settings
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.test import TestResponse
 
-from imgpipe import clock, create_app
+from imgpipe import clock, create_app, installation
 from imgpipe.config import load
 from imgpipe.database.engine import db
 from imgpipe.database.schema import upgrade
@@ -64,9 +66,12 @@ def template(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> st
     return "template"
 
 
+KEPT = {"tallies", "installation"}  # their rows come with the schema
+
+
 def _empty(server: Postgres, template: str) -> None:
     """Make the database of the tests as good as new: emptied, which is quick, or else copied afresh."""
-    tables = [table.name for table in reversed(db.metadata.sorted_tables) if table.name != "tallies"]
+    tables = [table.name for table in reversed(db.metadata.sorted_tables) if table.name not in KEPT]
     delete = "; ".join(f"DELETE FROM {name}" for name in (*tables, "image_words"))
     zero = "UPDATE tallies SET total = 0, success = 0, failed = 0, worked_ms = 0"
     try:
@@ -98,6 +103,8 @@ def make_app(tmp_path: Path, database_url: str) -> Iterator[AppFactory]:
     def make(**options: str) -> Flask:
         made.append(create_app(load(standard | options)))
         made[-1].test_client_class = Client
+        with made[-1].app_context(), suppress(OSError, SQLAlchemyError):  # a test may want one away
+            installation.establish()
         return made[-1]
 
     yield make

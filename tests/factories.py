@@ -10,6 +10,8 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
 
+from imgpipe.storage.protocol import MARK
+
 
 class AppFactory(Protocol):
     """Make an app with the options given as environment variables."""
@@ -88,4 +90,4 @@ def shown(client: FlaskClient, image_id: str, **query: Any) -> dict[str, Any]:
 def stored_files(app: Flask) -> list[Path]:
     """List what lies in the storage of an app."""
     root = Path(app.extensions["imgpipe"].settings.storage)
-    return sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file())
+    return sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file() and path.name != MARK)

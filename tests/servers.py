@@ -17,7 +17,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from imgpipe.database.engine import sqlite
+from imgpipe.database.sqlitefile import sqlite
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ("PATH", "HOME", "LANG", "VIRTUAL_ENV", "TMPDIR")
@@ -67,8 +67,8 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
         self.output = data_dir / "server.log"
 
-    def start(self) -> "Server":
-        """Start and wait until it answers."""
+    def start(self, patience_s: float = START_S) -> "Server":
+        """Start and wait until it answers that it is ready."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         program, *arguments = self.command.split()
         program = str(Path(sys.executable).with_name(program))
@@ -81,11 +81,11 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
-        self._await_answer()
+        self._await_answer(patience_s)
         return self
 
-    def _await_answer(self) -> None:
-        deadline = time.monotonic() + START_S
+    def _await_answer(self, patience_s: float) -> None:
+        deadline = time.monotonic() + patience_s
         while time.monotonic() < deadline:
             assert self.process is not None
             assert self.process.poll() is None, self.output.read_text()

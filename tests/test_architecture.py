@@ -16,6 +16,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("database",),
     ("extensions",),
     ("pictures", "depthlogs"),
+    ("installation",),
     ("datasets", "doctor", "webhooks", "health", "shutdown", "startup", "serving", "slowclients"),
     ("api", "cli"),
     ("imgpipe",),

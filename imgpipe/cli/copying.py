@@ -6,7 +6,7 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy import Connection
 
-from imgpipe import config
+from imgpipe import config, installation
 from imgpipe.datasets import copying
 from imgpipe.errors import ImgpipeError
 from imgpipe.extensions import parts
@@ -43,4 +43,5 @@ def _copy(source: Connection, origin: LocalStorage | None) -> list[str]:
         missing = [key for key in bar if not copying.fetch(key, origin)]
     with click.progressbar(length=copying.count_rows(source), label="rows ") as bar:
         copying.copy_rows(source, bar.update)
+    installation.take_over()
     return missing

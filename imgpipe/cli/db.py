@@ -4,8 +4,10 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.exc import OperationalError
 
+from imgpipe import installation
 from imgpipe.database import schema
 from imgpipe.errors import SchemaTooNew
+from imgpipe.extensions import parts
 
 db = AppGroup("db", help="Look after the database's schema.")
 
@@ -16,6 +18,7 @@ def upgrade(ctx: click.Context) -> None:
     """Create the tables or bring them up to date; safe to run twice, and by several at once."""
     try:
         schema.upgrade()
+        _establish()
     except OperationalError as error:
         reason = str(error.orig).splitlines()[0]
         click.echo(f"DATABASE_URL=(hidden): expected a database that answers ({reason})", err=True)
@@ -23,3 +26,13 @@ def upgrade(ctx: click.Context) -> None:
     except SchemaTooNew as error:
         click.echo(f"DATABASE_URL=(hidden): {error.message}", err=True)
         ctx.exit(1)
+
+
+def _establish() -> None:
+    """Mark the storage; one that is away now, or not ours, is told, and may come while we serve."""
+    try:
+        fault = installation.establish()
+    except OSError as error:
+        fault = f"expected a storage that answers ({error.strerror})"
+    if fault:
+        click.echo(f"IMGPIPE_STORAGE={parts.settings.storage!r}: {fault}", err=True)

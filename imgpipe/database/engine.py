@@ -1,10 +1,8 @@
 """Connect to the database, and open its transactions."""
 
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from threading import Lock
-from types import ModuleType
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
@@ -14,14 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from imgpipe.database.models import Base
+from imgpipe.database.sqlitefile import SqliteFile, sqlite
 from imgpipe.settings import Settings
-
-try:  # SQLite before 3.51.3 can corrupt a WAL that several processes write; the wheel carries a newer one.
-    from pysqlite3 import dbapi2 as _newer_sqlite
-
-    sqlite: ModuleType = _newer_sqlite
-except ImportError:
-    sqlite = sqlite3
 
 
 class _Session(FlaskSession):
@@ -76,7 +68,11 @@ def engine_options(settings: Settings) -> dict[str, Any]:
 def listen(engine: Engine) -> None:
     """Give every SQLite connection its pragmas, and let us, not the driver, begin transactions."""
     if engine.dialect.name == "sqlite":
+        file = SqliteFile(engine.url.database)
+        event.listen(engine, "do_connect", file.refuse_missing)
         event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", file.remember)
+        event.listen(engine, "begin", file.refuse_another)
         event.listen(engine, "begin", _begin_sqlite)
 
 

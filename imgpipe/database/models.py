@@ -191,6 +191,14 @@ class Pause(Base):
     message: Mapped[str] = mapped_column(Text)
 
 
+class Installation(Base):
+    """Who this is: one row, whose id the storage carries as its mark."""
+
+    __tablename__ = "installation"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+
+
 class Tally(Base):
     """A share of the running totals, changed in the same transaction as the rows that it counts.
 

@@ -24,6 +24,7 @@ def upgrade(revision: str = "head") -> None:
     """
     from alembic import command
 
+    _make_file()
     refuse_newer()
     command.upgrade(_config(), revision)
 
@@ -61,6 +62,13 @@ def present() -> str | None:
 def known() -> frozenset[str]:
     """Name the revisions that this code knows: a file each, named by its number."""
     return frozenset(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+def _make_file() -> None:
+    """Make the file of a new SQLite database; nobody else does."""
+    url = db.engine.url
+    if url.get_backend_name() == "sqlite" and url.database:
+        Path(url.database).touch()
 
 
 def _config() -> "Config":

@@ -13,13 +13,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Table, create_engine, delete, func, insert, make_url, select, text
 from sqlalchemy.orm import Session
 
+from imgpipe import installation
 from imgpipe.database.depthmodels import DepthPixels
 from imgpipe.database.engine import db, engine_options, listen, writing
-from imgpipe.database.models import Base, Image, Tally, Thumbnail
+from imgpipe.database.models import Base, Image, Installation, Tally, Thumbnail
 from imgpipe.errors import Conflict
 from imgpipe.extensions import parts
 from imgpipe.pictures import search
-from imgpipe.storage.protocol import MissingObject, Storage
+from imgpipe.storage.protocol import Storage
 
 BLOCK = 1_000
 DEPTH_BLOCKS = 8  # up to half a MiB each
@@ -71,17 +72,19 @@ def keys(source: Connection) -> list[str]:
 
 def fetch(key: str, origin: Storage | None) -> bool:
     """See to it that our storage has a file, out of ``origin`` if need be; False when it is nowhere."""
-    if _has(parts.storage, key):
+    ours = installation.bare_storage()
+    if ours.exists(key):
         return True
-    if origin is None or not _has(origin, key):
+    if origin is None or not origin.exists(key):
         return False
     with origin.open(key) as stream:
-        parts.storage.put(key, stream.read())
+        ours.put(key, stream.read())
     return True
 
 
 def _tables() -> list[Table]:
-    return Base.metadata.sorted_tables
+    """List the tables to copy; this installation stays who it is."""
+    return [table for table in Base.metadata.sorted_tables if table is not Installation.__table__]
 
 
 def _refuse_unlike(source: Connection) -> None:
@@ -118,11 +121,3 @@ def _go_on_counting(session: Session, table: Table) -> None:
     if column is not None and session.get_bind().dialect.name == "postgresql":
         sequence = f"pg_get_serial_sequence('{table.name}', '{column.name}')"
         session.execute(text(f"SELECT setval({sequence}, max({column.name})) FROM {table.name}"))
-
-
-def _has(storage: Storage, key: str) -> bool:
-    try:
-        storage.open(key).close()
-    except MissingObject:
-        return False
-    return True

@@ -14,7 +14,6 @@ from imgpipe.database.models import Image, Thumbnail
 from imgpipe.database.walk import walk
 from imgpipe.errors import ImgpipeError
 from imgpipe.extensions import parts
-from imgpipe.storage.protocol import MissingObject
 
 YOUNG_S = 3600.0  # a file is written before its row
 BATCH = 500
@@ -47,7 +46,7 @@ class Listing:
         """Tell whether the key is missing; what has come since the listing is not."""
         place = int(np.searchsorted(self._hashes, hash(key)))
         listed = place < len(self) and self._hashes[place] == hash(key)
-        return not listed and not _opens(key)
+        return not listed and not parts.storage.exists(key)
 
 
 def find_orphans() -> Iterator[str]:
@@ -93,7 +92,8 @@ def refuse_strangers() -> None:
     newest = select(Image.id).order_by(Image.id.desc()).limit(SAMPLE)
     named, _ = _named_by(list(db.session.scalars(newest)))
     stored = parts.storage.keys()
-    if (named or any(_OURS.fullmatch(key) for key, _ in stored)) and not any(_opens(key) for key in named):
+    expected = named or any(_OURS.fullmatch(key) for key, _ in stored)
+    if expected and not any(map(parts.storage.exists, named)):
         raise Estranged
 
 
@@ -106,11 +106,3 @@ def _named_by(ids: Sequence[UUID]) -> tuple[set[str], set[UUID]]:
     db.session.rollback()
     keys.update(row.original_key for row in images if row.original_key)
     return keys, {row.id for row in images if row.stage}
-
-
-def _opens(key: str) -> bool:
-    try:
-        parts.storage.open(key).close()
-    except MissingObject:
-        return False
-    return True

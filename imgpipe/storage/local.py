@@ -1,6 +1,7 @@
 """Keep files in a directory, durably: temp file, fsync, rename, fsync of the folder."""
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -8,28 +9,28 @@ from pathlib import Path
 from typing import BinaryIO, NoReturn
 from uuid import uuid4
 
-from imgpipe.storage.protocol import KEY, MissingObject, check_key
+from imgpipe.storage.protocol import KEY, MARK, MissingObject, check_key
 
 
 class LocalStorage:
-    """Store each key as a file of that name below ``root``."""
+    """Store each key as a file of that name below ``root``, which only ``write_mark`` makes."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        _make_folder(root)
+        self._durable: set[Path] = set()
 
     def put(self, key: str, data: bytes) -> None:
-        """Write beside the target and rename over it, so that no reader and no crash sees a part."""
+        """Write beside the target and rename over it, so that no reader and no crash sees a part.
+
+        Raises: ``OSError``, also where the folder itself is gone.
+        """
         target = self._path(key)
-        _make_folder(target.parent)
-        draft = target.with_name(f"{uuid4().hex}.part")
         try:
-            _write(draft, data)
-            draft.rename(target)
-        except BaseException:
-            draft.unlink(missing_ok=True)
-            raise
-        _sync_folder(target.parent)
+            self._make_folder(target.parent)
+            _replace(target, data)
+        except FileNotFoundError as error:
+            self._durable.clear()
+            raise OSError(errno.ESTALE, "the storage's folder is gone") from error
 
     def open(self, key: str) -> BinaryIO:
         """Open the file. Raises: ``MissingObject``."""
@@ -37,6 +38,10 @@ class LocalStorage:
             return self._path(key).open("rb")
         except FileNotFoundError as error:
             raise MissingObject(key) from error
+
+    def exists(self, key: str) -> bool:
+        """Look for the file."""
+        return self._path(key).is_file()
 
     def delete(self, key: str) -> None:
         """Unlink the file; a missing one is fine."""
@@ -56,21 +61,54 @@ class LocalStorage:
                         yield key, time.time() - path.stat().st_mtime
 
     def ping(self) -> None:
-        """Write, read and delete a small file. Raises: ``OSError``."""
-        key = f"ping-{uuid4().hex}"
-        self.put(key, b"ping")
+        """Look whether the folder can be written to. Raises: ``OSError``."""
+        if not self.root.is_dir() or not os.access(self.root, os.R_OK | os.W_OK | os.X_OK):
+            raise OSError(errno.EACCES, "the storage's folder is missing, or can't be written")
+
+    def read_mark(self) -> str | None:
+        """Read the file that tells whose storage this is."""
         try:
-            self._path(key).read_bytes()
-        finally:
-            self.delete(key)
+            return (self.root / MARK).read_bytes()[:100].decode("ascii", "replace").strip()
+        except FileNotFoundError:
+            return None
+
+    def write_mark(self, mark: str) -> None:
+        """Write the file that tells whose storage this is, in a folder that is made if need be."""
+        _make_root(self.root)
+        _replace(self.root / MARK, f"{mark}\n".encode())
 
     def _path(self, key: str) -> Path:
         return self.root / check_key(key)
+
+    def _make_folder(self, folder: Path) -> None:
+        """Create a folder below the root, durable before anything is in it.
+
+        Who finds it there can't know whether its maker has come to sync the one above: each process does
+        so itself, once.
+        """
+        if folder == self.root or folder in self._durable:
+            return
+        self._make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+        self._durable.add(folder)
 
 
 def _refuse(error: OSError) -> NoReturn:
     """Let no folder that can't be listed pass for an empty one."""
     raise error
+
+
+def _replace(target: Path, data: bytes) -> None:
+    """Write a draft beside the target, rename it, and sync the folder."""
+    draft = target.with_name(f"{uuid4().hex}.part")
+    try:
+        _write(draft, data)
+        draft.rename(target)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -80,11 +118,11 @@ def _write(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _make_folder(folder: Path) -> None:
+def _make_root(folder: Path) -> None:
     """Create the folder and its missing parents, each made durable in the one above it."""
     if folder.is_dir():
         return
-    _make_folder(folder.parent)
+    _make_root(folder.parent)
     folder.mkdir(exist_ok=True)
     _sync_folder(folder.parent)
 

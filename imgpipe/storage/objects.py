@@ -12,18 +12,18 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from imgpipe.storage.protocol import MissingObject, check_key
+from imgpipe.storage.protocol import KEY, MARK, MissingObject, check_key
 
 TIMEOUT_S = 5  # one request; larger files travel in parts, a request each
 RETRY_S = 3  # no further try begins after this, so that no call takes longer than both together
 PART_BYTES = 8 * 2**20
 URL_S = 300
+TRUST_S = 5  # between two looks at the mark, each a request
 _MIME = {"jpg": "image/jpeg", "png": "image/png", "zip": "application/zip"}
 log = logging.getLogger(__name__)
 
@@ -71,6 +71,16 @@ class ObjectStorage:
                     raise
                 raise MissingObject(key) from error
 
+    def exists(self, key: str) -> bool:
+        """Ask for the object's head."""
+        with _told_as_os_error():
+            try:
+                obstore.head(self._store, check_key(key))
+            except FileNotFoundError:
+                self._ask()  # a head has no body that would tell a missing bucket from a missing object
+                return False
+            return True
+
     def delete(self, key: str) -> None:
         """Delete the object; a missing one is fine."""
         with _told_as_os_error():
@@ -88,18 +98,32 @@ class ObjectStorage:
         with _told_as_os_error():
             for batch in obstore.list(self._store):
                 for found in batch:
+                    if not KEY.fullmatch(found["path"]):
+                        continue
                     yield found["path"], (datetime.now(UTC) - found["last_modified"]).total_seconds()
 
     def ping(self) -> None:
-        """Write, read and delete a small object. Raises: ``OSError``."""
-        key = f"ping-{uuid4().hex}"
-        self.put(key, b"ping")
-        try:
-            self.open(key)
-        except MissingObject as error:
-            raise OSError(errno.EIO, "the object store forgets what it was given") from error
-        finally:
-            self.delete(key)
+        """Ask for the first key. Raises: ``OSError``."""
+        with _told_as_os_error():
+            self._ask()
+
+    def read_mark(self) -> str | None:
+        """Fetch the object that tells whose storage this is."""
+        with _told_as_os_error():
+            try:
+                return bytes(obstore.get(self._store, MARK).bytes()).decode("ascii", "replace").strip()
+            except FileNotFoundError as error:
+                if "NoSuchBucket" in str(error):
+                    raise
+                return None
+
+    def write_mark(self, mark: str) -> None:
+        """Store the object that tells whose storage this is."""
+        with _told_as_os_error():
+            obstore.put(self._store, MARK, f"{mark}\n".encode())
+
+    def _ask(self) -> None:
+        next(iter(obstore.list(self._store, chunk_size=1)), None)
 
 
 @contextmanager

@@ -1,10 +1,13 @@
-"""Say what a storage is: six plain methods over keys."""
+"""Say what a storage is: plain methods over keys, and a mark that tells whose it is."""
 
 import re
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
 KEY = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
+
+
+MARK = ".imgpipe"  # no key: it begins with a dot
 
 
 class MissingObject(LookupError):
@@ -30,6 +33,9 @@ class Storage(Protocol):
     def open(self, key: str) -> BinaryIO:
         """Open for reading, seekable. Raises: ``MissingObject``."""
 
+    def exists(self, key: str) -> bool:
+        """Tell whether something is under this key, without reading it."""
+
     def delete(self, key: str) -> None:
         """Forget the key; deleting twice is fine."""
 
@@ -40,4 +46,10 @@ class Storage(Protocol):
         """Yield every key with its age in seconds, in no order; leftovers of interrupted writes too."""
 
     def ping(self) -> None:
-        """Prove that a file can be written and read now. Raises: ``OSError``."""
+        """Find out, without writing, whether the storage is there. Raises: ``OSError``."""
+
+    def read_mark(self) -> str | None:
+        """Return whose storage this is, or None where nobody has said; ``keys`` passes the mark over."""
+
+    def write_mark(self, mark: str) -> None:
+        """Say durably whose storage this is, making it where it is new."""

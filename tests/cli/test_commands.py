@@ -12,7 +12,7 @@ from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
 
-from imgpipe.database.engine import sqlite
+from imgpipe.database.sqlitefile import sqlite
 from tests.captions.provider import SENTENCE, Provider
 from tests.factories import AppFactory, jpeg, png, shown, upload
 from tests.servers import KEPT, ROOT, run, serving
@@ -129,7 +129,7 @@ def test_a_folder_that_is_not_there_is_a_usage_error(app: Flask, tmp_path: Path)
 
 def test_a_storage_that_is_away_ends_the_import_in_one_line(app: Flask, photos: Path, tmp_path: Path) -> None:
     media = tmp_path / "media"
-    media.rmdir()
+    media.rename(tmp_path / "elsewhere")
     media.write_text("not a folder")
     result = call(app, "images", "import", str(photos))
     assert result.exit_code == 1

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError, TimeoutError
 from sqlalchemy.pool import QueuePool
 
-from imgpipe.database.engine import db, sqlite
+from imgpipe.database.engine import db
 from imgpipe.database.outages import is_away, reason
+from imgpipe.database.sqlitefile import sqlite
 from tests.postgres import Postgres, on_postgresql, on_sqlite
 
 

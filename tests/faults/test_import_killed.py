@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from imgpipe.database.engine import sqlite
+from imgpipe.database.sqlitefile import sqlite
 from tests.servers import ROOT
 
 ROWS, WIDTH = 60_000, 100

@@ -1,14 +1,16 @@
 """Every storage keeps bytes under keys, whole or not at all, and forgives a second delete."""
 
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from imgpipe.storage.local import LocalStorage
 from imgpipe.storage.objects import ObjectStorage
-from imgpipe.storage.protocol import MissingObject, Storage
+from imgpipe.storage.protocol import MARK, MissingObject, Storage
 from tests.s3 import ObjectServer, running
 
 KEY = "originals/7f/0190a1b2-photo.jpg"
@@ -22,14 +24,19 @@ def object_server() -> Iterator[ObjectServer]:
 
 @pytest.fixture
 def local(tmp_path: Path) -> Storage:
-    return LocalStorage(tmp_path / "deep" / "media")
+    return marked(LocalStorage(tmp_path / "deep" / "media"))
 
 
 @pytest.fixture
 def s3(object_server: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> Storage:
     for name, value in object_server.environ.items():
         monkeypatch.setenv(name, value)
-    return ObjectStorage(object_server.make_bucket())
+    return marked(ObjectStorage(object_server.make_bucket()))
+
+
+def marked(storage: Storage) -> Storage:
+    storage.write_mark("here")
+    return storage
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -97,7 +104,7 @@ def test_a_reader_never_sees_a_part_while_others_write(storage: Storage) -> None
 def test_a_ping_leaves_nothing_behind(storage: Storage, tmp_path: Path) -> None:
     storage.ping()
     assert not list(storage.keys())
-    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name != MARK]
 
 
 @pytest.mark.parametrize(
@@ -111,18 +118,83 @@ def test_a_key_that_could_leave_the_storage_is_refused(storage: Storage, key: st
 
 
 def test_a_put_that_fails_leaves_the_old_bytes_and_no_draft(tmp_path: Path) -> None:
-    storage = LocalStorage(tmp_path)
+    storage = marked(LocalStorage(tmp_path))
     storage.put(KEY, b"old")
     (tmp_path / "folder" / "inside").mkdir(parents=True)
     with pytest.raises(OSError):
         storage.put("folder", b"a file cannot replace a folder")
     assert read(storage, KEY) == b"old"
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [Path(KEY).name]
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [MARK, Path(KEY).name]
 
 
 def test_a_ping_tells_of_a_folder_that_is_gone(tmp_path: Path) -> None:
     storage = LocalStorage(tmp_path / "media")
-    (tmp_path / "media").rmdir()
-    (tmp_path / "media").write_text("a file in its place")
+    for make in (lambda: None, lambda: (tmp_path / "media").write_text("a file in its place")):
+        make()
+        with pytest.raises(OSError):
+            storage.ping()
+
+
+def test_what_is_there_is_told_without_being_read(storage: Storage) -> None:
+    assert storage.exists(KEY) is False
+    storage.put(KEY, b"x")
+    assert storage.exists(KEY) is True
+
+
+def test_a_mark_is_read_back_replaced_and_no_key(storage: Storage) -> None:
+    assert storage.read_mark() == "here"
+    storage.write_mark("there")
+    assert (storage.read_mark(), list(storage.keys())) == ("there", [])
+    with pytest.raises(ValueError):
+        storage.open(MARK)
+
+
+def test_a_folder_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
+    storage = marked(LocalStorage(tmp_path / "media"))
+    storage.put(KEY, b"x")
+    (tmp_path / "media").rename(tmp_path / "elsewhere")
     with pytest.raises(OSError):
-        storage.ping()
+        storage.put(KEY, b"y")
+    assert not (tmp_path / "media").exists()
+    (tmp_path / "elsewhere").rename(tmp_path / "media")
+    storage.put(KEY, b"z")
+    assert read(storage, KEY) == b"z"
+
+
+@pytest.mark.parametrize("in_the_way", ["originals", "originals/7f"])
+def test_a_file_in_the_place_of_a_folder_is_an_os_error(tmp_path: Path, in_the_way: str) -> None:
+    storage = marked(LocalStorage(tmp_path))
+    (tmp_path / in_the_way).parent.mkdir(exist_ok=True)
+    (tmp_path / in_the_way).write_text("a file")
+    with pytest.raises(OSError):
+        storage.put(KEY, b"x")
+
+
+def test_a_writer_that_finds_a_folder_there_syncs_the_one_above_before_it_returns(tmp_path: Path) -> None:
+    """Another process may have made it a moment ago, and not have come to sync it."""
+    storage = marked(LocalStorage(tmp_path / "media"))
+    (tmp_path / "media" / "originals" / "7f").mkdir(parents=True)
+    watched = (tmp_path / "media", tmp_path / "media" / "originals")
+    with opened_folders(*watched) as opened:
+        storage.put(KEY, b"x")
+        assert set(opened) == set(watched)
+        opened.clear()
+        storage.put(KEY, b"y")
+        assert opened == []
+
+
+@contextmanager
+def opened_folders(*watched: Path) -> Iterator[list[Path]]:
+    """List which of the folders are opened, as they are to be synced, for the length of a block."""
+    opened: list[Path] = []
+    on = True
+
+    def hear(event: str, arguments: tuple[object, ...]) -> None:
+        if on and event == "open" and Path(str(arguments[0])) in watched:
+            opened.append(Path(str(arguments[0])))
+
+    sys.addaudithook(hear)  # can't be taken back, only be deaf
+    try:
+        yield opened
+    finally:
+        on = False

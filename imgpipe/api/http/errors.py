@@ -29,7 +29,8 @@ _BY_STATUS: dict[int, type[ImgpipeError]] = {
     503: Unavailable,
 }
 _KEPT_HEADERS = ("Allow", "Content-Range")
-# The disk is full, read-only or over quota, or the process has no files left: our plight, not a bug.
+# The disk is full, read-only or over quota, the process has no files left, the storage is no folder or its
+# server is gone: our plight, not a bug.
 _STORAGE_ERRNOS = {
     errno.ENOSPC,
     errno.EDQUOT,
@@ -38,6 +39,16 @@ _STORAGE_ERRNOS = {
     errno.ENFILE,
     errno.EIO,
     errno.EACCES,
+    errno.EPERM,
+    errno.ESTALE,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENODEV,
+    errno.ENXIO,
+    errno.ENOTCONN,
+    errno.EHOSTDOWN,
+    errno.ETIMEDOUT,
 }
 log = logging.getLogger(__name__)
 

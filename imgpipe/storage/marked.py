@@ -1,0 +1,82 @@
+"""Use a storage only while it carries the mark of this installation.
+
+A volume that isn't mounted leaves an empty folder, and another volume may stand in its place: neither is a
+storage that has lost its files, and nothing may be written there.
+"""
+
+import errno
+import time
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from imgpipe.storage.protocol import MissingObject, Storage
+
+
+class MarkedStorage:
+    """Hand every call on to ``store`` while its mark is the one that ``expected`` returns.
+
+    What is found needs no mark; before anything is written, deleted, listed or said to be missing, the mark
+    is read, at most every ``trust_s`` seconds. Without it every such call raises ``OSError``.
+    """
+
+    def __init__(self, store: Storage, expected: Callable[[], str], trust_s: float = 0) -> None:
+        self.store = store
+        self.expected = expected
+        self._trust_s = trust_s
+        self._trusted_until = 0.0
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store the bytes. Raises: ``OSError``."""
+        self._check()
+        self.store.put(key, data)
+
+    def open(self, key: str) -> BinaryIO:
+        """Open for reading. Raises: ``MissingObject``, ``OSError``."""
+        try:
+            return self.store.open(key)
+        except MissingObject:
+            self._check()
+            raise
+
+    def exists(self, key: str) -> bool:
+        """Tell whether something is under this key. Raises: ``OSError``."""
+        if self.store.exists(key):
+            return True
+        self._check()
+        return False
+
+    def delete(self, key: str) -> None:
+        """Forget the key. Raises: ``OSError``."""
+        self._check()
+        self.store.delete(key)
+
+    def url(self, key: str) -> str | None:
+        """Return an address where a client can fetch the bytes itself, or None."""
+        return self.store.url(key)
+
+    def keys(self) -> Iterator[tuple[str, float]]:
+        """Yield every key with its age in seconds. Raises: ``OSError``."""
+        self._check()
+        yield from self.store.keys()
+
+    def ping(self) -> None:
+        """Read the mark, and find out whether the storage is there. Raises: ``OSError``."""
+        self._trusted_until = 0
+        self._check()
+        self.store.ping()
+
+    def read_mark(self) -> str | None:
+        """Return whose storage this is."""
+        return self.store.read_mark()
+
+    def write_mark(self, mark: str) -> None:
+        """Say whose storage this is."""
+        self.store.write_mark(mark)
+
+    def _check(self) -> None:
+        if time.monotonic() < self._trusted_until:
+            return
+        expected = self.expected()
+        if self.store.read_mark() != expected:
+            raise OSError(errno.ESTALE, "the storage does not carry this installation's mark")
+        self._trusted_until = time.monotonic() + self._trust_s
