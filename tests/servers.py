@@ -67,8 +67,8 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
         self.output = data_dir / "server.log"
 
-    def start(self, patience_s: float = START_S) -> "Server":
-        """Start and wait until it answers that it is ready."""
+    def start(self, answer: str = "/api/health/ready") -> "Server":
+        """Start and wait until it answers, that it is ready unless told otherwise."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         program, *arguments = self.command.split()
         program = str(Path(sys.executable).with_name(program))
@@ -81,16 +81,16 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
-        self._await_answer(patience_s)
+        self._await_answer(answer)
         return self
 
-    def _await_answer(self, patience_s: float) -> None:
-        deadline = time.monotonic() + patience_s
+    def _await_answer(self, path: str) -> None:
+        deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
             assert self.process is not None
             assert self.process.poll() is None, self.output.read_text()
             with contextlib.suppress(requests.RequestException):
-                if requests.get(f"{self.url}/api/health/ready", timeout=5).ok:
+                if requests.get(self.url + path, timeout=5).ok:
                     return
             time.sleep(0.05)
         raise TimeoutError(self.output.read_text())

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from imgpipe.storage.protocol import MARK
 from tests.crash.service import CAPTIONER, Service, digest
 from tests.factories import jpeg, png, transparent_png
 
@@ -193,6 +194,8 @@ def forget_database(service: Service) -> None:
     service.stop()
     for path in (service.folder / "data").glob("imgpipe.db*"):
         path.unlink()
+    (service.folder / "data" / "media" / MARK).unlink()
+    service.reopen()
 
 
 def begin(service: Service) -> None:

@@ -16,7 +16,7 @@ from random import Random
 from time import time
 from traceback import format_exc
 
-from imgpipe.database.engine import sqlite
+from imgpipe.database.sqlitefile import sqlite
 from tests.crash import strace
 from tests.crash.acts import ACTS, Act
 from tests.crash.disk import Disk, Tree, put
@@ -106,7 +106,7 @@ def _play(name: str, place: Path, migrated: Path, pipe: Connection) -> None:
         (folder / "data").mkdir(parents=True)
         shutil.copy(migrated, folder / DATABASE)
         tell = teller(place / "told")
-        service = Service(folder, act.options, tell)
+        service = Service(folder, act.options, tell).start()
         act.prepare(service)
         service.stop()
         shutil.copytree(folder, place / "start")

@@ -15,7 +15,7 @@ from uuid import UUID
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from imgpipe import captions, clock, create_app
+from imgpipe import captions, clock, create_app, installation
 from imgpipe.captions.protocol import fingerprint
 from imgpipe.clock import utc_now
 from imgpipe.config import load
@@ -92,15 +92,21 @@ class Service:
             "IMGPIPE_JOBS": "inline",
             "IMGPIPE_LOG_LEVEL": "ERROR",
         }
-        self.app: Flask = create_app(load(given | dict(options)))
+        self._options = given | dict(options)
+        self.reopen()
+
+    def reopen(self) -> None:
+        """Build the app anew, as another process would: this one has let go of nothing that it held."""
+        self.app: Flask = create_app(load(self._options))
         parts = self.app.extensions["imgpipe"]
         self.jobs = parts.jobs = Later(vars(parts.jobs)["_backlog"])
         self.client = self.app.test_client()
 
     def start(self) -> "Service":
-        """Bring the schema up to date, as every start does."""
+        """Bring the schema up to date and mark the storage, as every start does."""
         with self.app.app_context():
             upgrade()
+            assert installation.establish() is None
         return self
 
     def stop(self) -> None:
