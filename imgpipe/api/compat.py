@@ -6,10 +6,8 @@ from typing import Any
 from uuid import UUID
 
 import marshmallow as ma
-import numpy as np
 from flask import Response
 from marshmallow import fields
-from numpy.typing import NDArray
 
 from imgpipe.api.comments import comment_once
 from imgpipe.api.detail import awaited
@@ -18,17 +16,18 @@ from imgpipe.api.http import files, links
 from imgpipe.api.http.blueprint import PlainBlueprint
 from imgpipe.api.http.idempotency import Answer
 from imgpipe.api.logs import BODY, accept_sent
-from imgpipe.api.ranges import RangeQuery, ReceiptSchema
+from imgpipe.api.ranges import RangeQuery, ReceiptSchema, asked, null_color
 from imgpipe.api.schemas import MAX_WAIT_S, ImageSchema, Utc, image_id
 from imgpipe.api.upload import upload_once
 from imgpipe.database.models import Comment, Image
 from imgpipe.database.paging import Page
 from imgpipe.depthlogs import logs
-from imgpipe.depthlogs.ranges import Interval
-from imgpipe.errors import CorruptImage, LogNotFound, NotFound
+from imgpipe.depthlogs.views import View
+from imgpipe.errors import CorruptImage, LogNotFound, NoFrames, NotFound
 from imgpipe.pictures import comments, gallery
 from imgpipe.scanlines import colormap
-from imgpipe.scanlines.rows import Rows
+from imgpipe.scanlines.frames import Color
+from imgpipe.scanlines.rows import Grey, Rows
 
 IMAGES = 10
 COMMENTS = 20
@@ -163,20 +162,23 @@ def import_csv() -> logs.Receipt:
 @blp.response(200, {"type": "array", "items": {"type": "string", "format": "byte"}})
 def list_frames(query: dict[str, Any]) -> Response:
     """List a depth range as PNGs of one row each, coloured, ascending; empty where there is no row."""
-    table = colormap.lut(query["colormap"], query["colormap_stops"])
+    table, color = colormap.lut(query["colormap"], query["colormap_stops"]), null_color(query)
     blocks: Iterable[Rows] = ()
     try:
-        blocks = Interval(query["log"], query["depth_min"], query["depth_max"]).blocks()
+        view = View(asked(query))
+        blocks = view.blocks()
     except LogNotFound:
         if query["log"] != logs.DEFAULT:  # which is merely empty before its first upload
             raise
-    return Response(_array(blocks, table), mimetype="application/json")
+    except NoFrames:
+        blocks = ()
+    return Response(_array(blocks, table, color), mimetype="application/json")
 
 
-def _array(blocks: Iterable[Rows], table: NDArray[np.uint8]) -> Iterator[str]:
+def _array(blocks: Iterable[Rows], table: Grey, color: Color | None) -> Iterator[str]:
     lead = "["
     for block in blocks:
-        yield lead + '"' + '","'.join(encode_rows(block.grey, table)) + '"'
+        yield lead + '"' + '","'.join(encode_rows(block, table, color)) + '"'
         lead = ","
     yield "]" if lead == "," else "[]"
 

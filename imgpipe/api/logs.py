@@ -1,6 +1,8 @@
 """Take depth logs in by a form, list and delete them."""
 
+import io
 import os
+from collections.abc import Mapping
 from typing import Any, BinaryIO, cast
 
 from flask import Response, request
@@ -14,26 +16,30 @@ from imgpipe.database.depthmodels import DepthLog
 from imgpipe.database.paging import Page
 from imgpipe.depthlogs import logs
 from imgpipe.depthlogs.logs import Receipt
+from imgpipe.depthlogs.terms import Terms
 from imgpipe.errors import InvalidParameter, NoFile
 from imgpipe.extensions import parts
+from imgpipe.scanlines import scale, units
+from imgpipe.scanlines.csvfile import READ_BYTES
 
+CSV = "text/csv"
+OPTION = "IMGPIPE_MAX_CSV_BYTES"
+TERMS = {
+    "scale": "MIN:MAX of true values, `auto`, or percentiles such as `p2:p98`",
+    "null": "values that stand for holes, with commas between them",
+    "missing": "`allow`: an empty cell is a hole",
+    "depth_unit": "m, ft, in or 0.1in",
+}
+_FIELDS = {
+    "file": {"type": "string", "format": "binary", "description": "CSV, UTF-8"},
+    "log": {"type": "string", "default": logs.DEFAULT, "maxLength": logs.NAME_LENGTH},
+    **{name: {"type": "string", "description": text} for name, text in TERMS.items()},
+}
 BODY = {
     "required": True,
     "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["file"],
-                "properties": {
-                    "file": {"type": "string", "format": "binary", "description": "CSV, UTF-8"},
-                    "log": {
-                        "type": "string",
-                        "default": logs.DEFAULT,
-                        "maxLength": logs.NAME_LENGTH,
-                    },
-                },
-            }
-        }
+        "multipart/form-data": {"schema": {"type": "object", "required": ["file"], "properties": _FIELDS}},
+        CSV: {"schema": {"type": "string", "format": "binary"}},
     },
 }
 
@@ -45,6 +51,10 @@ blp = Blueprint("depth logs", __name__, description="Depth logs")
 @blp.doc(requestBody=BODY)
 def import_csv() -> tuple[Receipt, int, dict[str, str]]:
     """Store a CSV, all of it or nothing: `depth` first, then 1 to 10,000 pixel columns of 0 to 255.
+
+    Commas, semicolons or tabs stand between cells. The body is a form, or with `text/csv` the CSV itself:
+    what a form says beside the file is then in the query. With `scale` the cells are true values, which
+    become greys; with `null` or `missing=allow` there are holes.
 
     A depth that the log has already is replaced; within a file the last line wins. A CSV that cannot be
     read is 400 `invalid_csv` with the first 20 faults, by line and column, in `details`.
@@ -77,12 +87,30 @@ def delete_log(log: str) -> Response:
 
 
 def accept_sent() -> Receipt:
-    """Store the CSV of the present request under the name that the form gives.
+    """Store the CSV of the present request, a form's or its body, by what the form or the query says.
 
-    Raises: ``NoFile``, ``TooLarge``, ``InvalidParameter``, ``InvalidCsv``.
+    Raises: ``NoFile``, ``TooLarge``, ``InvalidParameter``, ``InvalidCsv``, ``Conflict``, ``Busy``.
     """
+    plain = request.mimetype == CSV
+    stream = _sent_body() if plain else _sent_file()
+    said = request.args if plain else request.form
+    return logs.accept(stream, said.get("log", logs.DEFAULT), _terms(said))
+
+
+def _sent_body() -> BinaryIO:
     limit = parts.settings.max_csv_bytes
-    limit_body(limit + BODY_BYTES, limit, "IMGPIPE_MAX_CSV_BYTES")
+    limit_body(limit + 1, limit, OPTION)  # at which the stream refuses to give any more
+    if (request.content_length or 0) > limit:
+        raise too_large()
+    stream = io.BufferedReader(cast(io.RawIOBase, request.stream), buffer_size=READ_BYTES)
+    if not stream.peek(1):
+        raise NoFile
+    return cast(BinaryIO, stream)
+
+
+def _sent_file() -> BinaryIO:
+    limit = parts.settings.max_csv_bytes
+    limit_body(limit + BODY_BYTES, limit, OPTION)
     files = request.files.getlist("file")
     if len(files) > 1:
         raise InvalidParameter("file: expected one CSV a request", details={"parameter": "file"})
@@ -91,4 +119,14 @@ def accept_sent() -> Receipt:
     if size_bytes > limit:
         raise too_large()
     files[0].stream.seek(0)
-    return logs.accept(cast(BinaryIO, files[0].stream), request.form.get("log", logs.DEFAULT))
+    return cast(BinaryIO, files[0].stream)
+
+
+def _terms(said: Mapping[str, str]) -> Terms:
+    """Read how values become greys. Raises: ``InvalidParameter``."""
+    return Terms(
+        scale=scale.parse(said["scale"]) if "scale" in said else None,
+        nulls=scale.parse_nulls(said["null"]) if "null" in said else None,
+        missing="missing" in said and scale.parse_missing(said["missing"]),
+        depth_unit=units.parse(said["depth_unit"]) if "depth_unit" in said else None,
+    )

@@ -9,21 +9,25 @@ from marshmallow import fields, validate
 
 from imgpipe.api.schemas import Digits, PageQuery, Utc
 from imgpipe.depthlogs import logs
+from imgpipe.depthlogs.views import Asked
 from imgpipe.errors import InvalidParameter
-from imgpipe.scanlines import colormap, frames, resize
+from imgpipe.scanlines import colormap, contrast, frames, resize, units
 
 DEFAULT_FRAMES = 1_000
 MAX_FRAMES = 10_000
 LOGS = 500
-FORMATS = ("json", "png", "webp", "raw")
+FORMATS = ("json", "png", "webp", "jpeg", "raw", "csv")
 _DEPTH = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 # The formats in which an option means something; in the others it would be ignored in silence.
 _GOES_WITH = {
     "limit": ("json",),
     "cursor": ("json",),
-    "max_rows": ("png", "webp", "raw"),
+    "max_rows": ("png", "webp", "jpeg", "raw"),
     "pixels": ("png", "raw"),
+    "mask": ("raw",),
+    "contrast": ("json", "png", "webp", "jpeg", "raw"),
 }
+_IDLE = ("resized", "false", "none")  # what changes nothing is fine everywhere
 
 
 class Depth(fields.Float):
@@ -48,11 +52,9 @@ class LogName(fields.String):
         return name
 
 
-class RangeQuery(ma.Schema):
-    """Which depths of which log, ends included, and how to colour them."""
+class ViewQuery(ma.Schema):
+    """Which log, in which unit of depth, and how to stretch and colour it."""
 
-    depth_min = Depth(required=True)
-    depth_max = Depth(required=True)
     log = LogName(load_default=logs.DEFAULT)
     colormap = fields.String(
         load_default=colormap.DEFAULT,
@@ -62,16 +64,46 @@ class RangeQuery(ma.Schema):
         load_default=None,
         metadata={"description": "a map of your own, such as `0:000000,128:ff0000,255:ffffff`"},
     )
+    unit = fields.String(
+        load_default=None,
+        validate=validate.OneOf(tuple(units.METRES)),
+        metadata={"description": "of depths and window, asked and told; left out it is the log's own"},
+    )
+    contrast = fields.String(
+        load_default="none",
+        validate=validate.OneOf(contrast.KINDS),
+        metadata={"description": "stretch the greys by the histogram of the log, or of a window"},
+    )
+    percentiles = fields.String(
+        load_default=None, metadata={"description": "which become black and white when linear: `2,98`"}
+    )
+    window = fields.String(
+        load_default=None,
+        metadata={"description": "height of the rows, around each, whose histogram counts for it"},
+    )
+    null_color = fields.String(
+        load_default=None, metadata={"description": "of holes, `RRGGBB`; left out they are transparent"}
+    )
 
     @ma.validates_schema
     def _check_order(self, query: dict[str, Any], **_: Any) -> None:
-        if query["depth_min"] > query["depth_max"]:
+        low, high = query.get("depth_min"), query.get("depth_max")
+        if low is not None and high is not None and low > high:
             raise ma.ValidationError("expected a depth not above depth_max", "depth_min")
 
 
-class FramesQuery(RangeQuery):
-    """As what to show them."""
+class RangeQuery(ViewQuery):
+    """A range of depths, ends included."""
 
+    depth_min = Depth(required=True)
+    depth_max = Depth(required=True)
+
+
+class FramesQuery(ViewQuery):
+    """A range of depths, ends included, open where an end is left out, and as what to show it."""
+
+    depth_min = Depth(load_default=-math.inf, metadata={"description": "left out: from the top"})
+    depth_max = Depth(load_default=math.inf, metadata={"description": "left out: to the bottom"})
     format = fields.String(load_default="json", validate=validate.OneOf(FORMATS))
     limit = Digits(1, MAX_FRAMES, load_default=DEFAULT_FRAMES, metadata={"description": "json only"})
     cursor = fields.String(load_default=None, metadata={"description": "json only; from `next`, `previous`"})
@@ -79,19 +111,41 @@ class FramesQuery(RangeQuery):
         1,
         frames.PNG_ROWS,
         load_default=None,
-        metadata={"description": "average neighbouring rows down to so many; png, webp, raw"},
+        metadata={"description": "average neighbouring rows down to so many; png, webp, jpeg, raw"},
     )
     pixels = fields.String(
         load_default="resized",
         validate=validate.OneOf(("resized", "source")),
         metadata={"description": f"{resize.WIDTH} wide, or as uploaded; png, raw"},
     )
+    mask = fields.String(
+        load_default="false",
+        validate=validate.OneOf(("true", "false")),
+        metadata={"description": "raw: a second plane behind the grey one, 255 for a value, 0 for a hole"},
+    )
 
     @ma.validates_schema(pass_original=True)
     def _check_format(self, query: dict[str, Any], sent: Any, **_: Any) -> None:
         for name, formats in _GOES_WITH.items():
-            if name in sent and query["format"] not in formats and query[name] != "resized":
+            if name in sent and query["format"] not in formats and query[name] not in _IDLE:
                 raise ma.ValidationError(f"goes with format={' or '.join(formats)} only", name)
+        if query["pixels"] == "source" and query["contrast"] != "none":
+            raise ma.ValidationError("goes with the resized pixels only", "contrast")
+
+
+def asked(query: dict[str, Any], *, source: bool = False) -> Asked:
+    """Say in the words of depth logs what a query asks. Raises: ``InvalidParameter``."""
+    how = contrast.parse(query["contrast"], query["percentiles"], query["window"])
+    bounds = query["depth_min"], query["depth_max"]
+    return Asked(query["log"], *bounds, source=source, unit=query["unit"], contrast=how)
+
+
+def null_color(query: dict[str, Any]) -> frames.Color | None:
+    """Return the colour of holes, None for none. Raises: ``InvalidParameter``."""
+    return None if query["null_color"] is None else frames.parse_null_color(query["null_color"])
+
+
+_SPARSE = ("clipped", "value_min", "value_max", "value_unit", "depth_unit", "null", "holes")
 
 
 class LogsQuery(PageQuery):
@@ -100,7 +154,15 @@ class LogsQuery(PageQuery):
     limit = Digits(1, LOGS, load_default=LOGS)
 
 
-class ReceiptSchema(ma.Schema):
+class Sparse(ma.Schema):
+    """Leave out what is told of scaled logs, and of those with units, only."""
+
+    @ma.post_dump
+    def _drop_unknown(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {name: value for name, value in data.items() if value is not None or name not in _SPARSE}
+
+
+class ReceiptSchema(Sparse):
     """What one upload brought."""
 
     log = fields.String()
@@ -113,9 +175,13 @@ class ReceiptSchema(ma.Schema):
     depth_step = fields.Float(allow_none=True, metadata={"description": "median difference of neighbours"})
     source_width = fields.Integer(metadata={"description": "pixels in a line of the CSV"})
     width = fields.Integer(metadata={"description": "pixels in a frame"})
+    clipped = fields.Integer(metadata={"description": "values outside of the scale"})
+    value_min = fields.Float(metadata={"description": "the true value of grey 0, where there is a scale"})
+    value_max = fields.Float(metadata={"description": "the true value of grey 255"})
+    depth_unit = fields.String(metadata={"description": "where it is known"})
 
 
-class LogSchema(ma.Schema):
+class LogSchema(Sparse):
     """What is stored of a log."""
 
     log = fields.String(attribute="name")
@@ -129,16 +195,23 @@ class LogSchema(ma.Schema):
         metadata={"type": "integer", "description": "the widest of `source_widths`"},
     )
     source_widths = fields.List(fields.Integer(), metadata={"description": "widths of the uploaded rows"})
+    value_min = fields.Float(metadata={"description": "the true value of grey 0, where there is a scale"})
+    value_max = fields.Float(metadata={"description": "the true value of grey 255"})
+    depth_unit = fields.String(metadata={"description": "where it is known"})
+    value_unit = fields.String()
+    null = fields.List(fields.Float(), attribute="nulls", metadata={"description": "values that are holes"})
+    holes = fields.Function(lambda log: log.holes or None, metadata={"type": "integer"})
     uploads = fields.Integer(metadata={"description": "how many CSVs it was made of"})
     created_at = Utc()
     changed_at = Utc()
 
 
 class FrameSchema(ma.Schema):
-    """One depth."""
+    """One depth; ``holes`` where the log has any."""
 
     depth = fields.Float()
     image = fields.String(metadata={"format": "byte", "description": f"a PNG of {resize.WIDTH} x 1 px"})
+    holes = fields.Integer(metadata={"description": "pixels that are holes"})
 
 
 class FramesSchema(ma.Schema):
@@ -150,6 +223,9 @@ class FramesSchema(ma.Schema):
     colormap = fields.String(allow_none=True, metadata={"description": "null with stops of your own"})
     depth_min = fields.Float()
     depth_max = fields.Float()
+    depth_unit = fields.String(metadata={"description": "where it is known"})
+    value_min = fields.Float(metadata={"description": "the true value of grey 0, where there is a scale"})
+    value_max = fields.Float(metadata={"description": "the true value of grey 255"})
     frames = fields.List(fields.Nested(FrameSchema))
 
 

@@ -62,7 +62,7 @@ class DepthBlock(Base):
 
     The block belongs to the versions from ``born`` to before ``died``; within one version the blocks'
     depths do not overlap. ``width`` is the widest row as uploaded, ``mixed`` tells that others are not so
-    wide, ``holes`` counts those of the resized pixels. No foreign key: blocks outlive a log for a while.
+    wide, ``holes`` counts those of the pixels as uploaded. No foreign key: blocks outlive a log for a while.
     """
 
     __tablename__ = "depth_blocks"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgpipe.scanlines.resize import WIDTH, resize
+from imgpipe.scanlines.resize import WIDTH, resize, resize_around
 
 BLOCK_ROWS = 1_000
 BLOCK_BYTES = 512 << 10
@@ -65,8 +65,9 @@ class Lines:
         return np.array(grey.histogram(Image.fromarray(seen)), np.uint32)
 
     def hole_count(self) -> int:
-        """Count the holes among the resized pixels."""
-        return 0 if self.holes is None else int(np.bitwise_count(self.holes).sum(dtype=np.int64))
+        """Count the holes among the pixels as uploaded."""
+        bits = self.source_holes
+        return 0 if bits is None else int(np.bitwise_count(bits).sum(dtype=np.int64))
 
     def _each(self, choose: Callable[[Any], Any]) -> "Lines":
         holes, source_holes = (
@@ -76,14 +77,20 @@ class Lines:
         return Lines(choose(self.depths), choose(self.widths), *planes, holes, source_holes)
 
 
-def lines_of(depths: NDArray[np.float64], source: Bytes) -> Lines:
-    """Make rows out of what was uploaded: ``source`` uint8 (n, w)."""
+def lines_of(depths: NDArray[np.float64], source: Bytes, source_holes: Bytes | None = None) -> Lines:
+    """Make rows out of what was uploaded: ``source`` uint8 (n, w), and the bits of its holes."""
     count, width = source.shape
+    widths = np.full(count, width, np.uint16)
+    if source_holes is not None and source_holes.any():
+        mask = unpack(source_holes, width).view(np.bool_)
+        pixels, holes = resize_around(source, mask)
+        bits = None if holes is None else np.packbits(holes, axis=1)
+        return Lines(depths, widths, pixels, source, bits, source_holes)
     step = max(1, RESIZED_BYTES // width)
     pixels = np.empty((count, WIDTH), np.uint8)
     for start in range(0, count, step):
         pixels[start : start + step] = resize(source[start : start + step])
-    return Lines(depths, np.full(count, width, np.uint16), pixels, source)
+    return Lines(depths, widths, pixels, source)
 
 
 def unpack(bits: Bytes, width: int) -> Bytes:

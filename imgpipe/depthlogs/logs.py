@@ -1,7 +1,7 @@
 """Take depth logs in, list them, delete them; ``ranges`` reads what is in them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -19,15 +19,20 @@ from imgpipe.depthlogs.drafts import Draft
 from imgpipe.depthlogs.lines import Lines
 from imgpipe.depthlogs.merging import merge
 from imgpipe.depthlogs.spacing import median_step
-from imgpipe.depthlogs.staging import Staged
-from imgpipe.errors import InvalidParameter, LogNotFound
+from imgpipe.depthlogs.staging import Source, Staged
+from imgpipe.depthlogs.terms import Terms, agreed
+from imgpipe.errors import Busy, InvalidParameter, LogNotFound
 from imgpipe.extensions import parts
 from imgpipe.scanlines import resize
+from imgpipe.scanlines.cells import Block
+from imgpipe.scanlines.csvfile import Reader, read, read_values
+from imgpipe.scanlines.realcells import Values
 from imgpipe.scanlines.rows import Depths
 from imgpipe.text import clean_text
 
 DEFAULT = "default"
 NAME_LENGTH = 100
+PLAIN = Terms()
 DEPTHS_READ = 64  # blocks
 
 
@@ -35,7 +40,8 @@ DEPTHS_READ = 64  # blocks
 class Receipt:
     """What one upload brought: ``rows`` distinct depths, ``replaced`` of them over earlier rows.
 
-    ``duplicates`` lines were no rows, as their depth came again later in the file.
+    ``duplicates`` lines were no rows, as their depth came again later in the file. ``clipped`` values were
+    outside of the scale, from ``value_min`` to ``value_max``, where there is one.
     """
 
     log: str
@@ -48,15 +54,39 @@ class Receipt:
     depth_step: float | None
     source_width: int
     width: int = resize.WIDTH
+    clipped: int | None = None
+    value_min: float | None = None
+    value_max: float | None = None
+    depth_unit: str | None = None
 
 
-def accept(stream: BinaryIO, name: str = DEFAULT) -> Receipt:
+def accept(stream: BinaryIO, name: str = DEFAULT, terms: Terms = PLAIN) -> Receipt:
     """Take in a CSV, all of it or nothing; when this returns, its rows are durable.
 
-    Raises: ``InvalidParameter`` for the name, ``InvalidCsv``, ``Busy``.
+    Raises: ``InvalidParameter``, ``InvalidCsv``, ``Conflict`` where the log has other terms, ``Busy``.
     """
     check_name(name)
-    with staging.stage(stream, parts.settings.data_dir) as staged, drafts.drafting(name) as draft:
+    rules = terms_of(name, terms).rules
+    reader: Reader[Block] | Reader[Values] = read(stream) if rules.plain else read_values(stream, rules)
+    return store(reader, name, terms_of(name, _with_unit(terms, reader.depth_unit)))
+
+
+def terms_of(name: str, terms: Terms) -> Terms:
+    """Complete the terms of an upload by those of its log. Raises: ``Conflict``."""
+    with reading() as session:
+        return agreed(terms, session.scalar(_named(name)))
+
+
+def store(source: Source, name: str, terms: Terms) -> Receipt:
+    """Take in rows that are read by ``terms`` which ``terms_of`` gave, all of them or nothing.
+
+    Raises: as ``accept`` does.
+    """
+    check_name(name)
+    with staging.stage(source, terms, parts.settings.data_dir) as staged, drafts.drafting(name) as draft:
+        settled = agreed(staged.terms, draft.before)
+        if settled != staged.terms:  # the log came into being meanwhile, or its terms changed
+            raise Busy("The log was made anew meanwhile.", retry_after_s=1)
         replaced = _store(draft, staged)
     sweeping.sweep()
     return Receipt(
@@ -69,7 +99,23 @@ def accept(stream: BinaryIO, name: str = DEFAULT) -> Receipt:
         depth_max=staged.depth_max,
         depth_step=staged.depth_step,
         source_width=staged.source_width,
+        clipped=None if staged.terms.scale is None else staged.clipped,
+        **_told(staged.terms),
     )
+
+
+def _with_unit(terms: Terms, found: str | None) -> Terms:
+    """Take the unit of depths from the header unless it is said. Raises: ``InvalidParameter``."""
+    if found is not None and terms.depth_unit not in (None, found):
+        raise InvalidParameter(
+            f"depth_unit: the header of the CSV says {found}, not {terms.depth_unit}",
+            details={"parameter": "depth_unit"},
+        )
+    return replace(terms, depth_unit=terms.depth_unit or found)
+
+
+def _told(terms: Terms) -> dict[str, Any]:
+    return {name: value for name, value in terms.columns().items() if name != "nulls"}
 
 
 def check_name(name: str) -> None:
@@ -114,7 +160,7 @@ def _named(name: str) -> Select[DepthLog]:
 
 def _store(draft: Draft, staged: Staged) -> int:
     """Write an upload as the next version; return how many rows were there before."""
-    before, taken, written = draft.before, 0, 0
+    before, taken, written, holes = draft.before, 0, 0, 0
 
     def take(found: Found) -> Lines:
         nonlocal taken
@@ -127,22 +173,23 @@ def _store(draft: Draft, staged: Staged) -> int:
         bounds = staged.depth_min, staged.depth_max
         near = blocks.beside(session.connection(), draft.number, before.uploads, *bounds)
     for block in merge(staged, near, take):
-        written += len(block)
+        written, holes = written + len(block), holes + block.hole_count()
         draft.add(block)
     replaced = staged.rows + taken - written
     rows = before.rows + staged.rows - replaced
-    told = _of_upload(staged) if rows == staged.rows else _of_all(draft, staged, rows)
-    draft.announce(rows=rows, **told)
+    told = _of_upload(staged, holes) if rows == staged.rows else _of_all(draft, staged, rows)
+    draft.announce(rows=rows, **told, **staged.terms.columns())
     return replaced
 
 
-def _of_upload(staged: Staged) -> dict[str, Any]:
+def _of_upload(staged: Staged, holes: int) -> dict[str, Any]:
     """Say what is true of a log that is nothing but this upload."""
     return {
         "depth_min": staged.depth_min,
         "depth_max": staged.depth_max,
         "depth_step": staged.depth_step,
         "source_widths": [staged.source_width],
+        "holes": holes,
     }
 
 
@@ -167,4 +214,5 @@ def _of_all(draft: Draft, staged: Staged, rows: int) -> dict[str, Any]:
         "depth_max": max(draft.before.depth_max, staged.depth_max),
         "depth_step": median_step(rows, read_depths),
         "source_widths": sorted(widths),
+        "holes": sum(block.holes for block in found),
     }

@@ -6,17 +6,21 @@ transaction is longer than the reading of a few blocks: how slow the client is m
 
 import math
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from imgpipe.database.depthmodels import DepthLog
-from imgpipe.database.engine import db, reading
+from imgpipe.database.engine import db
 from imgpipe.database.paging import Page
-from imgpipe.depthlogs import blocks, cursors, logs
+from imgpipe.depthlogs import blocks, cursors
 from imgpipe.depthlogs.blocks import Found, Slice
 from imgpipe.depthlogs.cursors import DEEPER, SHALLOWER, Cursor
 from imgpipe.errors import InvalidParameter, NoFrames, Unavailable
 from imgpipe.scanlines import resize
+from imgpipe.scanlines.contrast import Counts
 from imgpipe.scanlines.rows import Rows
 
 HEAD = 4  # blocks that are read at once; only where there are more, they are listed first
@@ -34,18 +38,31 @@ class Extent:
 
 
 class Interval:
-    """A range of depths of one log, ends included, as the log is now.
+    """A range of depths of one log, ends included, in the version that it has now.
 
     With ``source`` the pixels are those that were uploaded. Raises: ``LogNotFound``.
     """
 
-    def __init__(self, name: str, depth_min: float, depth_max: float, *, source: bool = False) -> None:
-        with reading() as session:
-            self.log: DepthLog = logs.find(name)
-            session.expunge(self.log)
+    def __init__(
+        self,
+        log: DepthLog,
+        depth_min: float = -math.inf,
+        depth_max: float = math.inf,
+        *,
+        source: bool = False,
+    ) -> None:
+        self.log = log
         self._engine = db.engine  # an answer may stream on after its request
         self._bounds = depth_min, depth_max
         self._source = source
+
+    def within(self, depth_min: float, depth_max: float) -> "Interval":
+        """Return another range of the same version."""
+        other = copy(self)
+        for name in ("extent", "width", "_head", "_listed", "_ends"):
+            other.__dict__.pop(name, None)
+        other._bounds = depth_min, depth_max
+        return other
 
     @property
     def state(self) -> str:
@@ -58,7 +75,7 @@ class Interval:
         """Count the rows. Raises: ``NoFrames``."""
         depths = [part.rows.depths for part in self._ends if len(part.rows.depths)]
         if not depths:
-            raise self._empty()
+            raise NoFrames
         inner = sum(found.rows for found in self._listed[1:-1])
         return Extent(inner + sum(map(len, depths)), float(depths[0][0]), float(depths[-1][-1]))
 
@@ -102,7 +119,7 @@ class Interval:
         forward = place is None or place.direction == DEEPER
         parts, more = self._fetch(limit, place, forward)
         if not parts:
-            raise self._empty()
+            raise NoFrames
         following, previous = (more, place is not None) if forward else (True, more)
         return Page(
             parts,
@@ -171,7 +188,16 @@ class Interval:
             widths |= blocks.read_widths(connection, mixed)
         return widths | {block.width for block in inner if not block.mixed}
 
-    def _empty(self) -> NoFrames:
-        log = self.log
-        bounds = {"rows": log.rows, "depth_min": log.depth_min, "depth_max": log.depth_max}
-        return NoFrames(details={"log": log.name, **bounds})
+    def histogram(self) -> Counts:
+        """Count each grey value of the whole log, int64 (256,)."""
+        with self._engine.connect() as connection:
+            return blocks.read_histogram(connection, self.log.number, self.log.uploads)
+
+    def most_rows(self, height: float) -> int:
+        """Return how many rows at most lie within a height anywhere in the range, to a block or two."""
+        if not self._listed:
+            return sum(len(part.rows.depths) for part in self._head)
+        tops = np.array([found.depth_min for found in self._listed])
+        bottoms = np.array([found.depth_max for found in self._listed])
+        sums = np.concatenate([[0], np.cumsum([found.rows for found in self._listed])])
+        return int((sums[np.searchsorted(tops, bottoms + height, "right")] - sums[:-1]).max())

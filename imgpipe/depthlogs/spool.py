@@ -17,7 +17,7 @@ class Spool:
 
     def __init__(self, folder: Path, sizes: Sequence[int]) -> None:
         self.rows = 0
-        self._sizes = sizes
+        self.sizes = sizes
         self._files = [TemporaryFile(dir=folder) for _ in sizes]  # noqa: SIM115
 
     def append(self, columns: Sequence[NDArray[np.generic]]) -> None:
@@ -33,7 +33,7 @@ class Spool:
 
     def read(self, start: int, end: int, column: int) -> Bytes:
         """Return rows of a column, uint8 (n, size), from ``start`` to before ``end`` or the last."""
-        size = self._sizes[column]
+        size = self.sizes[column]
         data = os.pread(
             self._files[column].fileno(), max(0, min(end, self.rows) - start) * size, start * size
         )

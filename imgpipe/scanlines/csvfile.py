@@ -1,121 +1,98 @@
 """Read depth logs: CSV in, blocks of rows out, however large the file is.
 
-``digits`` reads the plain chunks quickly, ``cells`` the others exactly; what is wrong ends up in ``faults``.
+``digits`` reads the plain chunks quickly, ``cells`` the others exactly; where cells are not pixels, ``reals``
+and ``realcells`` do so. What is wrong ends up in ``faults``.
 """
 
-import csv
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO, Generic, TypeVar
 
-from imgpipe.scanlines import cells, digits
+from imgpipe.scanlines import cells, digits, headers, realcells, reals
 from imgpipe.scanlines.cells import LINE_BYTES, Block
 from imgpipe.scanlines.faults import Faults
+from imgpipe.scanlines.realcells import Rules, Values
 
-SOURCE_WIDTH = 10_000
+# What is stored of a row takes forty times the bytes of the shortest line: a file must not fill the disk.
+ROWS = 20_000_000
 # Small enough that the arrays of one chunk stay in the processor's second cache.
 CHUNK_BYTES = 96 << 10
 # Large enough that the C library's allocator, which learns from what is freed, keeps the arrays' memory
 # from chunk to chunk instead of handing it back each time: that alone makes reading three times as fast.
 READ_BYTES = 1 << 20
-# What people upload instead of a CSV, by its first bytes.
-_FOREIGN = {
-    b"\x1f\x8b": "gzip data",
-    b"PK\x03\x04": "a zip file or spreadsheet",
-    b"\xff\xfe": "UTF-16 text",
-    b"\xfe\xff": "UTF-16 text",
-}
 
 
-class Reader:
+Read = TypeVar("Read", Block, Values)
+Quick = Callable[[bytes, int], Read | None]
+Exact = Callable[[bytes, int, Sequence[str], Faults], tuple[Read, int]]
+
+
+class Reader(Generic[Read]):
     """Iterate once over the blocks of a depth log; the header has been read and found good before.
 
-    ``columns`` are the header's names, ``source_width`` the number of pixels in a row; ``rows`` and
-    ``skipped`` (blank lines) are complete after the iteration. A block holds what 96 KiB of text held.
-    After the first fault no block comes any more, but the rest is still read for the report.
+    ``columns`` are the header's names, ``source_width`` the number of pixels in a row, ``depth_unit`` the
+    unit that the header gives to depths, if any; ``rows`` and ``skipped`` (blank lines) are complete after
+    the iteration. A block holds what 96 KiB of text held. After the first fault no block comes any more, but
+    the rest is still read for the report.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, quick: Quick[Read], exact: Exact[Read]) -> None:
         self._stream = stream
+        self._quick: Quick[Read] = quick
+        self._exact: Exact[Read] = exact
         self._faults = Faults()
-        self.columns = _read_header(stream, self._faults)
+        header = headers.read(stream, self._faults)
+        self.columns, self.depth_unit = header.columns, header.depth_unit
+        self._delimiter = header.delimiter
         self.source_width = len(self.columns) - 1
         self.rows = self.skipped = 0
 
-    def __iter__(self) -> Iterator[Block]:
+    def __iter__(self) -> Iterator[Read]:
         """Yield the blocks in the order of the file.
 
         Raises: InvalidCsv at the end of the file when it has faults or no rows.
         """
         line = 2
         for chunk in _chunks(self._stream):
-            block = digits.parse(chunk, self.source_width) or self._read_exactly(chunk, line)
+            plain = headers.with_commas(chunk, self._delimiter)
+            block: Read = self._quick(plain, self.source_width) or self._read_exactly(plain, line)
             line += chunk.count(b"\n")
             self.rows += len(block.depths)
+            self._bound(line)
             if len(block.depths) and not self._faults.count:
                 yield block
         if not self.rows and not self._faults.count:
             self._faults.note(line, None, "no rows", "at least one row")
         self._faults.refuse()
 
-    def _read_exactly(self, chunk: bytes, line: int) -> Block:
-        block, blank = cells.parse_lines(chunk, line, self.columns, self._faults)
-        self.skipped += blank
-        return block
+    def _read_exactly(self, chunk: bytes, line: int) -> Read:
+        read: tuple[Read, int] = self._exact(chunk, line, self.columns, self._faults)
+        self.skipped += read[1]
+        return read[0]
+
+    def _bound(self, line: int) -> None:
+        if self.rows > ROWS:
+            self._faults.note(line, None, f"more than {ROWS:,} rows", f"at most {ROWS:,} rows a file")
+            self._faults.refuse()
 
 
-def read(stream: BinaryIO) -> Reader:
-    """Open a depth log for reading; ``stream`` is read once, from where it stands to its end.
+def read(stream: BinaryIO) -> Reader[Block]:
+    """Open a depth log of whole numbers from 0 to 255; ``stream`` is read once, from where it stands on.
 
     Raises: InvalidCsv when the header is not one: at once, with this single fault.
     """
-    return Reader(stream)
+    return Reader(stream, digits.parse, cells.parse_lines)
 
 
-def _read_header(stream: BinaryIO, faults: Faults) -> tuple[str, ...]:
-    line = stream.readline(LINE_BYTES + 1)
-    problem = _judge_bytes(line)
-    names = () if problem else _split_header(line)
-    problem = problem or _judge_names(names)
-    if problem:
-        faults.note(1, *problem)
-        faults.refuse()
-    return names
+def read_values(stream: BinaryIO, rules: Rules) -> Reader[Values]:
+    """Open a depth log of what the rules allow. Raises: as ``read`` does."""
 
+    def quick(chunk: bytes, source_width: int) -> Values | None:
+        return reals.parse(chunk, source_width, rules)
 
-def _judge_bytes(line: bytes) -> cells.Problem | None:
-    for magic, kind in _FOREIGN.items():
-        if line.startswith(magic):
-            return None, kind, "CSV as UTF-8 text"
-    if b"\0" in line:
-        return None, "binary data", "CSV as UTF-8 text"
-    if b"\r" in line.rstrip(b"\r\n"):
-        return None, "a CR inside", "lines that end with LF or CRLF"
-    if line.count(b",") > SOURCE_WIDTH:
-        return None, f"more than {SOURCE_WIDTH:,} pixel columns", f"1 to {SOURCE_WIDTH:,}"
-    if len(line) > LINE_BYTES:
-        return None, "a longer line", f"at most {LINE_BYTES:,} bytes a line"
-    return None
+    def exact(chunk: bytes, line: int, columns: Sequence[str], faults: Faults) -> tuple[Values, int]:
+        return realcells.parse_lines(chunk, line, columns, rules, faults)
 
-
-def _split_header(line: bytes) -> tuple[str, ...]:
-    """Return the names without the blanks around them; none at all when this is not one line of CSV."""
-    try:
-        text = line.decode("utf-8-sig").rstrip("\r\n")
-        return tuple(name.strip() for name in next(csv.reader([text], strict=True, skipinitialspace=True)))
-    except (UnicodeDecodeError, csv.Error, StopIteration):
-        return ()
-
-
-def _judge_names(names: tuple[str, ...]) -> cells.Problem | None:
-    if not names:
-        return None, "no header", "a line of column names in UTF-8, each quote closed on it"
-    if names[0] != "depth":
-        return names[0], names[0], "depth as the first column"
-    if names.count("depth") > 1:
-        return "depth", "depth again", "one column of this name"
-    if len(names) == 1:
-        return None, "no pixel columns", f"1 to {SOURCE_WIDTH:,}"
-    return None
+    return Reader(stream, quick, exact)
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:

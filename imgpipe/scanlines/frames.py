@@ -19,6 +19,8 @@ from imgpipe.errors import InvalidParameter
 from imgpipe.scanlines.rows import Grey, Mask
 
 PNG_ROWS = 100_000
+# A picture is made in memory, which takes some times its pixels: as wide as rows can be, it must stay small.
+PIXELS = 20_000_000
 # The format stores sides in 14 bits (WebP container specification, "VP8L").
 WEBP_ROWS = 16_383
 # The format has 16 bits for a side, but libjpeg, which nearly all read by, ends here (JPEG_MAX_DIMENSION).
@@ -157,6 +159,15 @@ def check_rows(rows: int, limit: int, kind: str) -> None:
         raise InvalidParameter(
             f"A {kind} has at most {limit:,} rows here; ask for fewer with max_rows.",
             details={"parameter": "max_rows", "rows": rows, "limit": limit},
+        )
+
+
+def check_pixels(rows: int, width: int) -> None:
+    """Let a picture through that is not too large. Raises: InvalidParameter that names ``max_rows``."""
+    if rows * width > PIXELS:
+        raise InvalidParameter(
+            f"A picture has at most {PIXELS:,} pixels here; ask for fewer rows with max_rows.",
+            details={"parameter": "max_rows", "rows": rows, "limit": PIXELS // width},
         )
 
 

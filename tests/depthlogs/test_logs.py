@@ -34,12 +34,16 @@ def accept(csv: bytes, log: str = "a") -> Receipt:
 
 
 def read(log: str, *bounds: float, source: bool = False) -> list[list[int]]:
-    interval = Interval(log, *(bounds or EVERYTHING), source=source)
+    interval = Interval(logs.find(log), *(bounds or EVERYTHING), source=source)
     return [row for block in interval.blocks() for row in block.grey.tolist()]
 
 
 def read_depths(log: str) -> list[float]:
-    return [depth for rows in Interval(log, *EVERYTHING).page(10_000).items for depth in rows.depths.tolist()]
+    return [
+        depth
+        for rows in Interval(logs.find(log), *EVERYTHING).page(10_000).items
+        for depth in rows.depths.tolist()
+    ]
 
 
 @pytest.fixture

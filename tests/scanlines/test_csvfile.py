@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from imgpipe.errors import InvalidCsv
 from imgpipe.scanlines import cells, csvfile, digits
+from imgpipe.scanlines.cells import Block
 from imgpipe.scanlines.faults import COUNTED, Faults
 from tests.scanlines.logs import HEADER, Repeated, Trickle, make_image, make_log
 
@@ -20,7 +21,7 @@ WIDE_HEADER = make_log([], np.empty((0, 200), np.uint8))
 NUMBER, PIXEL = "a finite number", "a whole number from 0 to 255"
 
 
-def read_all(source: bytes | BinaryIO) -> tuple[list[float], list[list[int]], csvfile.Reader]:
+def read_all(source: bytes | BinaryIO) -> tuple[list[float], list[list[int]], csvfile.Reader[Block]]:
     reader = csvfile.read(io.BytesIO(source) if isinstance(source, bytes) else source)
     blocks = list(reader)
     depths = [depth for block in blocks for depth in block.depths.tolist()]
@@ -147,7 +148,9 @@ def test_an_extra_trailing_column_is_refused() -> None:
         (b"\n", "no header"),
         (b"1.5,7,8,9\n", "1.5"),
         (b"a,depth,b,c\n", "a"),
-        (b"Depth,a,b,c\n", "Depth"),
+        (b"depth|a|b|c\n", "depth|a|b|c"),
+        (b"depth[furlongs],a\n", "depth[furlongs]"),
+        (b"Depth;a;DEPTH\n", "depth again"),
         (b"depth,a,depth,c\n", "depth again"),
         (b"depth\n", "no pixel columns"),
         (b'depth,"a,b,c\n', "no header"),
