@@ -55,8 +55,8 @@ def _store(image: Image, data: bytes, seal: Seal | None) -> bool:
     where two uploads meet in one millisecond)."""
     key = image.original_key
     assert key is not None
-    parts.storage.put(key, data)
     try:
+        parts.storage.put(key, data)  # where its last step fails, the file is there all the same
         lifecycle.enter(image, seal)
     except IntegrityError:
         parts.storage.delete(key)
