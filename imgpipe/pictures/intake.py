@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from imgpipe.database.models import Image, new_id
 from imgpipe.database.replays import Seal
@@ -61,14 +61,19 @@ def _store(image: Image, data: bytes, seal: Seal | None) -> bool:
     except IntegrityError:
         parts.storage.delete(key)
         return False
-    except BaseException:
-        _take_back(image.id, key)
+    except BaseException as error:
+        _take_back(image.id, key, error)
         raise
     return True
 
 
-def _take_back(image_id: UUID, key: str) -> None:
-    """Delete the file of a row that was not written; where nobody can tell, it stays: litter, not loss."""
+def _take_back(image_id: UUID, key: str, error: BaseException) -> None:
+    """Delete the file of a row that was not written; where nobody can tell, it stays: litter, not loss.
+
+    A commit whose connection was lost may yet come true after everybody has looked.
+    """
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return
     with contextlib.suppress(Exception):
         if not lifecycle.exists(image_id):
             parts.storage.delete(key)

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
-from time import time
+from time import process_time, time
 from traceback import format_exc
 
 from imgpipe.database.sqlitefile import sqlite
@@ -40,6 +40,7 @@ class Result:
     worlds: int = 0
     different: int = 0
     judged: int = 0
+    cpu_s: float = 0.0
     broken: list[str] = field(default_factory=list)
 
 
@@ -159,6 +160,7 @@ class _Trial:
             faults = list(self._judge(world))
             if faults and len(self.result.broken) < EXAMPLES:
                 self.result.broken.append(f"{self._act.name}, {world.name}: " + "; ".join(faults))
+        self.result.cpu_s = round(process_time(), 1)
         return self.result
 
     def _worlds(self) -> Iterator[World]:
