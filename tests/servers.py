@@ -139,6 +139,10 @@ class Server:
         assert response.status_code == 202, response.text
         return str(response.json()["data"]["image_id"])
 
+    def delete(self, image_id: str) -> None:
+        """Delete a picture."""
+        assert requests.delete(f"{self.url}/api/images/{image_id}", timeout=60).status_code == 204
+
     def upload_all(self, data: bytes, count: int) -> list[str]:
         """Upload a picture ``count`` times, four at once, and return the ids."""
         with ThreadPoolExecutor(4) as clients:

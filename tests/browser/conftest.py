@@ -3,17 +3,18 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
 
+from tests.browser.crowds import multiply
 from tests.factories import jpeg
 from tests.servers import Server, serving
 
-CROWD = 500
+CROWD = 50_000
+FAILED = 500
 _ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -56,12 +57,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return a server that holds 500 pictures."""
-    with serving(tmp_path_factory.mktemp("crowd")) as running:
-        tiny = jpeg(24, 16)
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda number: running.upload(tiny, f"crowd {number}.jpg"), range(CROWD)))
+    """Return a server that holds 50,000 pictures, and 500 more that failed."""
+    with serving(tmp_path_factory.mktemp("crowd"), WEB_CONCURRENCY="1") as running:
+        running.upload(jpeg(24, 16), "crowd.jpg")
         running.await_all_done()
+        multiply(running, CROWD, original_name="crowd {n}.jpg")
+        multiply(
+            running, FAILED, original_name="failed {n}.jpg", status="failed", error="Broken.", facts=None
+        )
         yield running
 
 

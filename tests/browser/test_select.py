@@ -1,0 +1,114 @@
+"""Many at once: selected by mouse, keys and touch; deleted and tried again."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.acts import PHONE, axe_faults
+from tests.browser.conftest import Visit
+from tests.factories import jpeg
+from tests.servers import Server, serving
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a server of its own: what is selected here is deleted."""
+    with serving(tmp_path_factory.mktemp("shelf"), WEB_CONCURRENCY="1") as running:
+        yield running
+
+
+@pytest.fixture
+def six(shelf: Server, visit: Visit) -> Page:
+    """Open a gallery of six pictures."""
+    for image in shelf.get("/api/images"):
+        shelf.delete(image["image_id"])
+    for number in range(6):
+        shelf.upload(jpeg(60, 40), f"{6 - number}.jpg")
+    shelf.await_all_done()
+    page = visit(shelf.url, tolerated="Failed to load resource")
+    expect(page.locator("#tiles li")).to_have_count(6)
+    return page
+
+
+def _selected(page: Page) -> list[str]:
+    return page.locator("#tiles .picked .label").all_inner_texts()
+
+
+def test_a_click_in_the_corner_and_shift_select_a_range(six: Page) -> None:
+    picks = six.locator(".pick")
+    picks.nth(1).click()
+    picks.nth(4).click(modifiers=["Shift"])
+    assert _selected(six) == ["2.jpg", "3.jpg", "4.jpg", "5.jpg"]
+    expect(six.get_by_role("region", name="Selected pictures")).to_contain_text("4 pictures selected")
+    assert axe_faults(six) == []
+    six.locator("#tiles a").nth(2).click()  # while some are selected, a click selects
+    assert _selected(six) == ["2.jpg", "4.jpg", "5.jpg"]
+    six.keyboard.press("Escape")
+    assert _selected(six) == []
+    expect(six.get_by_role("region", name="Selected pictures")).to_be_hidden()
+
+
+def test_keys_select_and_delete(six: Page) -> None:
+    six.locator("#tiles a").nth(0).focus()
+    six.keyboard.press("Space")
+    six.keyboard.press("Shift+ArrowRight")
+    six.keyboard.press("Shift+ArrowRight")
+    assert _selected(six) == ["1.jpg", "2.jpg", "3.jpg"]
+    six.keyboard.press("Delete")
+    expect(six.locator("#question")).to_have_text("Delete 3 pictures?")
+    six.locator("#confirm").get_by_role("button", name="Delete").click()
+    expect(six.locator("#tiles li")).to_have_count(3)
+    expect(six.get_by_role("region", name="Selected pictures")).to_be_hidden()
+
+
+def test_control_and_a_select_all(six: Page, shelf: Server) -> None:
+    six.keyboard.press("Control+a")
+    assert len(_selected(six)) == 6
+    six.get_by_role("region").get_by_role("button", name="Delete").click()
+    six.locator("#confirm").get_by_role("button", name="Delete").click()
+    expect(six.locator("#more")).to_contain_text("No pictures yet.")
+    assert shelf.get("/api/images") == []
+
+
+def test_what_is_gone_already_is_no_fault_and_what_fails_stays_selected(six: Page, shelf: Server) -> None:
+    gone, kept = (shelf.get("/api/images")[n]["image_id"] for n in (0, 1))
+    shelf.delete(gone)
+    six.route(f"**/{kept}", lambda route: route.abort())
+    six.locator(".pick").nth(0).click()
+    six.locator(".pick").nth(1).click()
+    six.keyboard.press("Delete")
+    six.locator("#confirm").get_by_role("button", name="Delete").click()
+    bar = six.get_by_role("region", name="Selected pictures")
+    expect(bar.get_by_role("alert")).to_contain_text("1 picture not deleted. 2.jpg: The server cannot")
+    assert _selected(six) == ["2.jpg"]
+
+
+def test_only_what_failed_is_tried_again(six: Page, shelf: Server) -> None:
+    shelf.upload(jpeg(800, 600)[:9000], "cut short.jpg")
+    shelf.await_all_done()
+    six.reload()
+    expect(six.locator("#tiles li")).to_have_count(7)
+    six.locator(".pick").nth(1).click()
+    expect(six.get_by_role("region").get_by_role("button", name="Retry")).to_be_disabled()
+    six.keyboard.press("Control+a")
+    with six.expect_response("**/retry") as retried:
+        six.get_by_role("region").get_by_role("button", name="Retry").click()
+    assert retried.value.status == 202
+    expect(six.locator("#tiles [data-state=failed]")).to_have_count(1)
+
+
+def test_a_long_press_selects_and_then_a_tap_does(six: Page, visit: Visit, shelf: Server) -> None:
+    page = visit(shelf.url, **PHONE)
+    tile = page.locator("#tiles a").nth(1)
+    box = tile.bounding_box()
+    assert box is not None
+    session = page.context.new_cdp_session(page)
+    point = {"x": box["x"] + 30, "y": box["y"] + 30}
+    session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
+    page.wait_for_timeout(700)
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert _selected(page) == ["2.jpg"]
+    page.locator("#tiles a").nth(3).tap()
+    assert _selected(page) == ["2.jpg", "4.jpg"]
+    expect(page.get_by_role("dialog")).to_have_count(0)
