@@ -21,15 +21,15 @@ const headers = () => (key.current() ? { "X-API-Key": key.current() } : {});
 const renewed = (sent) => key.current() !== sent || key.ask();
 
 /** Fetch; ask for a key where one is wanted. Throws ApiError. */
-export async function request(method, link, { query, json, signal } = {}) {
+export async function request(method, link, { query, json, etag, signal } = {}) {
   const sent = key.current();
   const body = json && JSON.stringify(json);
-  const type = json && { "Content-Type": "application/json" };
-  const response = await fetch(address(link, query), { method, signal, body, headers: { ...headers(), ...type } }).catch((error) => {
+  const more = { ...(json && { "Content-Type": "application/json" }), ...(etag && { "If-Match": etag }) };
+  const response = await fetch(address(link, query), { method, signal, body, headers: { ...headers(), ...more } }).catch((error) => {
     throw signal?.aborted ? error : new ApiError(0);
   });
   if (response.ok) return response;
-  if (response.status === 401 && (await renewed(sent))) return request(method, link, { query, json, signal });
+  if (response.status === 401 && (await renewed(sent))) return request(method, link, { query, json, etag, signal });
   throw new ApiError(response.status, await response.json().catch(() => null));
 }
 

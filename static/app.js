@@ -49,10 +49,9 @@ function turnTo(shown) {
   part = shown;
 }
 
-function openGallery({ q = "", status = "" }) {
-  form.q.value = q;
-  form.status.value = status;
-  gallery.open({ q, status });
+function openGallery(wanted) {
+  for (const name of Object.keys(gallery.filter)) form[name].value = wanted[name] ?? "";
+  gallery.open(wanted);
 }
 
 /** Go from one picture to another: back leads to where the first was opened. */
@@ -68,7 +67,7 @@ function leave() {
 }
 
 function filterGallery() {
-  gallery.open({ q: form.q.value.trim(), status: form.status.value });
+  gallery.open(Object.fromEntries(Object.keys(gallery.filter).map((name) => [name, form[name].value.trim()])));
   history.replaceState(null, "", `#/${gallery.query()}`);
 }
 
@@ -85,6 +84,7 @@ takeFiles(find("#files"), find("#gallery"), async (files) => {
   uploads.add(files);
 });
 form.addEventListener("input", settled(filterGallery, 250));
+form.label.addEventListener("focus", async () => (await import("./labels.js")).offer(form.label), { once: true });
 form.addEventListener("submit", (event) => event.preventDefault());
 find(".skip").addEventListener("click", (event) => { event.preventDefault(); find("main").focus(); });
 find("#show-keys").addEventListener("click", showKeys);

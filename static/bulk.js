@@ -3,7 +3,9 @@ import { request } from "./api.js";
 import { button, confirm, counted, find, make, sentence } from "./dom.js";
 import * as gallery from "./gallery.js";
 import { choose, clear, forget, selectAll, selected } from "./select.js";
+import { labelField } from "./labels.js";
 import { failed } from "./tile.js";
+import { adding, changeLabels } from "./words.js";
 
 const AT_ONCE = 4;
 let busy = false;
@@ -13,6 +15,8 @@ const note = make("p", { class: "bad", role: "alert", hidden: true });
 const all = button("Select all", loadAll);
 const acts = {
   Retry: button("Retry", () => each("retried", [...selected.values()].filter(failed), retry)),
+  Caption: button("Caption", () => each("sent to be captioned", [...selected.values()], caption)),
+  Label: labelField("Add label", (names) => each("labelled", [...selected.values()], ({ id }) => changeLabels(id, adding(names)))),
   Delete: button("Delete", remove, { class: "danger" }),
 };
 const bar = make("div", { class: "bulk", role: "region", "aria-label": "Selected pictures" },
@@ -25,7 +29,7 @@ export function show() {
   if (busy) return;
   told.textContent = `${counted(selected.size, "picture")} selected`;
   all.hidden = !gallery.hasMore() && selected.size >= gallery.mosaic.items.length;
-  for (const one of bar.querySelectorAll("button")) one.disabled = false;
+  for (const one of bar.querySelectorAll("button, input")) one.disabled = false;
   acts.Retry.disabled = ![...selected.values()].some(failed);
 }
 
@@ -43,7 +47,7 @@ async function loadAll() {
 function begin() {
   busy = true;
   note.hidden = true;
-  for (const one of bar.querySelectorAll("button")) one.disabled = true;
+  for (const one of bar.querySelectorAll("button, input")) one.disabled = true;
 }
 
 function complain(words) {
@@ -88,8 +92,11 @@ async function erase({ id }) {
   forget(id);
 }
 
-async function retry({ id }) {
-  const { data } = await (await request("POST", `api/images/${id}/retry`)).json();
+async function again(id, path, json) {
+  const { data } = await (await request("POST", `api/images/${id}/${path}`, { json })).json();
   gallery.update(id, data);
   gallery.follow(id);
 }
+
+const retry = ({ id }) => again(id, "retry");
+const caption = ({ id }) => again(id, "caption", {});

@@ -1,12 +1,12 @@
 // The comments of a picture: read, add, more.
 import { get, request } from "./api.js";
-import { ago, button, make, sentence, trouble } from "./dom.js";
+import { ago, button, confirm, make, sentence, trouble } from "./dom.js";
 
 const PAGE = 20;
 
 export async function open(place, id) {
   const path = `api/images/${id}/comments`;
-  const list = make("ul");
+  const list = make("ul", { class: "comments" });
   const title = make("h3", null, "Comments");
   try {
     await load(list, path, { limit: PAGE });
@@ -18,14 +18,24 @@ export async function open(place, id) {
 
 async function load(list, link, query) {
   const { data, next } = await get(link, query);
-  list.append(...data.map(item));
+  const [path] = link.split("?");
+  list.append(...data.map((one) => item(path, one)));
   if (!next) return;
   const more = button("More comments", () => load(list, next).then(() => last.remove(), (error) => last.append(trouble(error))));
   const last = make("li", null, more);
   list.append(last);
 }
 
-const item = ({ text, created_at }) => make("li", null, make("p", null, text), ago(created_at));
+function item(path, { comment_id, text, created_at }) {
+  const remove = button("Delete", erase, { class: "small danger", "aria-label": `Delete the comment ${text.slice(0, 40)}` });
+  const row = make("li", null, make("p", null, text), ago(created_at), remove);
+  return row;
+
+  async function erase() {
+    if (!(await confirm("Delete this comment?", text.slice(0, 200)))) return;
+    await request("DELETE", `${path}/${comment_id}`).then(() => row.remove(), (error) => row.append(trouble(error)));
+  }
+}
 
 function form(path, list) {
   const field = make("textarea", { rows: 2, maxlength: 10_000, required: true, "aria-label": "Write a comment", placeholder: "Write a comment" });
@@ -44,7 +54,7 @@ function form(path, list) {
     note.replaceChildren();
     try {
       const response = await request("POST", path, { json: { text: field.value } });
-      list.prepend(item((await response.json()).data));
+      list.prepend(item(path, (await response.json()).data));
       field.value = "";
     } catch (error) {
       note.append(trouble(error));

@@ -73,10 +73,11 @@ export function atMost(act, pause_ms) {
   };
 }
 
-export function confirm(question, consequence) {
+export function confirm(question, consequence, yes = "Delete") {
   const dialog = find("#confirm");
   find("h2", dialog).textContent = question;
   find("p", dialog).textContent = consequence;
+  find("[value=yes]", dialog).textContent = yes;
   return answered(dialog).then((answer) => answer === "yes");
 }
 

@@ -4,7 +4,7 @@ import { button, count, counted, find, sentence } from "./dom.js";
 import { Mosaic } from "./mosaic.js";
 import * as stats from "./stats.js";
 import * as tile from "./tile.js";
-import { watch } from "./watch.js";
+import { busy, watch } from "./watch.js";
 
 const TILE = 45_000; // px of the window that a picture takes at least: the first look stays small
 const PAGE = { least: 60, most: 500 };
@@ -28,7 +28,7 @@ function loadTile(element, item) {
 export function follow(id) {
   watched.add(id);
   watch(id, (now) => {
-    if (now?.status !== "processing") watched.delete(id);
+    if (!now || !busy(now)) watched.delete(id);
     update(id, now);
   });
 }
@@ -115,7 +115,9 @@ async function loadPage(walk) {
   const held = mosaic.items.length;
   if (!held) more.textContent = "Loading…";
   try {
-    const first = { ...filter, limit: Math.max(8, Math.min(100, Math.ceil((innerWidth * innerHeight) / TILE))) };
+    const { status } = filter;
+    const state = status === "uncaptioned" ? { status: "", caption_status: "failed" } : {};
+    const first = { ...filter, ...state, limit: Math.max(8, Math.min(100, Math.ceil((innerWidth * innerHeight) / TILE))) };
     const page = await get(walk.next, walk.next.includes("?") ? {} : first, walk.stop.signal);
     if (walk.stop.signal.aborted) return;
     walk.broken = false;

@@ -10,7 +10,7 @@ const KEYS = {
   ],
   "One picture": [
     ["← →", "Previous, next"], ["+ −", "Zoom"], ["0", "Whole picture"], ["1", "Pixel by pixel"],
-    ["i", "Fold the facts"], ["Ctrl + Enter", "Send a comment"], ["Delete", "Delete the picture"],
+    ["i", "Fold the facts"], ["e", "Edit the caption"], ["l", "Add a label"], ["c", "Comment"], ["Ctrl + Enter", "Save, send"], ["Delete", "Delete the picture"],
   ],
   "Depth log": [["↑ ↓ Page up, Page down", "Move"], ["Home End", "Top, bottom"], ["+ −", "Zoom"], ["0", "Whole log"]],
 };

@@ -1,5 +1,5 @@
 // One picture, in a dialog that fills the window: the stage, and beside it what is known and said.
-import { address, downloads, get, request } from "./api.js";
+import { address, downloads, get, request, show } from "./api.js";
 import { open as openComments } from "./comments.js";
 import { button, confirm, find, make, styled, trouble } from "./dom.js";
 import { facts } from "./facts.js";
@@ -8,7 +8,8 @@ import * as key from "./key.js";
 import { focusOn, forget } from "./select.js";
 import { Stage } from "./stage.js";
 import { failed, record, thumbnail } from "./tile.js";
-import { watch } from "./watch.js";
+import { busy, watch } from "./watch.js";
+import { fetchTagged, words } from "./words.js";
 
 const FOLDED = "imgpipe-folded";
 const dialog = find("#picture");
@@ -46,9 +47,9 @@ export async function open(id, query, ways) {
   begin(item);
   tellNeighbours();
   try {
-    const { data } = await get(`api/images/${encodeURIComponent(id)}`, {}, stop.signal);
+    const known = await fetchTagged(id, stop.signal);
     if (shown !== id) return;
-    draw(data, !item?.width);
+    draw(known, !item?.width);
     ahead();
   } catch (error) {
     if (shown !== id || stop.signal.aborted) return;
@@ -64,49 +65,62 @@ function begin(item) {
   stage.show(item?.width ? staged(item) : "Loading…");
 }
 
-function name(words) {
-  title.textContent = title.title = words;
-  document.title = `${words} · imgpipe`;
+function name(called) {
+  title.textContent = title.title = called;
+  document.title = `${called} · imgpipe`;
 }
 
-const staged = ({ id, width, height, format, color, caption, name: words }) => ({
-  width, height, format, color, alt: caption ?? words, medium: thumbnail(id), original: `api/images/${id}/original`,
+const staged = ({ id, width, height, format, color, caption, name: called }) => ({
+  width, height, format, color, alt: caption ?? called, medium: thumbnail(id), original: `api/images/${id}/original`,
 });
 
-function draw(image, fresh) {
-  const [state, known, remarks] = [make("div", { "aria-live": "polite" }), make("div"), make("section")];
+function draw(known, fresh) {
+  const { image } = known;
+  const place = { state: make("div", { "aria-live": "polite" }), facts: make("div"), alike: make("section") };
+  const remarks = make("section");
   name(image.original_name);
-  side.replaceChildren(state, known, remarks);
-  fill({ state, known }, image, fresh);
+  side.replaceChildren(...Object.values(place), remarks);
+  fill(place, known, fresh);
   openComments(remarks, image.image_id);
+  showAlike(place.alike, image);
 }
 
-function fill(place, image, fresh = true) {
-  const words = image.status === "failed" ? "There is no picture to show." : "Processing…";
-  if (fresh || !image.metadata) stage.show(image.metadata ? staged(record(image)) : words);
-  place.state.replaceChildren(...caption(image), actions(image, place));
-  place.known.replaceChildren(...facts(image));
-  if (image.status === "processing") follow(place, image);
+function fill(place, known, fresh = true) {
+  const { image } = known;
+  if (!place.state.isConnected) return;
+  const nothing = image.status === "failed" ? "There is no picture to show." : "Processing…";
+  if (fresh || !image.metadata) stage.show(image.metadata ? staged(record(image)) : nothing);
+  const changed = (now, focus) => {
+    gallery.update(image.image_id, now.image);
+    fill(place, now, false);
+    find(focus, place.state)?.focus();
+  };
+  place.state.replaceChildren(...words(known, changed), actions(image, place));
+  place.facts.replaceChildren(...facts(image));
+  if (busy(image)) follow(place, image);
 }
 
 function follow(place, { image_id: id, metadata }) {
-  watch(id, (now) => {
+  watch(id, async (now) => {
     if (!place.state.isConnected) return;
-    if (now) fill(place, now, !metadata);
-    else dialog.close();
+    if (!now) return dialog.close();
+    gallery.update(id, now);
+    if (find("form", place.state)) return; // somebody is writing there
+    fill(place, await fetchTagged(id).catch(() => ({ image: now })), !metadata);
   });
 }
 
-function caption(image) {
-  if (image.status === "failed") return [make("p", { class: "bad" }, image.error)];
-  if (image.caption) return [make("p", { class: "caption" }, image.caption)];
-  const reasons = {
-    pending: "A caption is being written…",
-    failed: `No caption: ${image.caption_error?.message}`,
-    skipped: "No caption: this server writes none.",
+/** Show what looks like the picture, the very same bytes first. */
+async function showAlike(place, { image_id: id, metadata }) {
+  if (!metadata) return;
+  const { data } = await get(`api/images/${id}/similar`, { limit: 12 }).catch(() => ({ data: [] }));
+  if (!data.length) return;
+  const tile = ({ image_id, original_name, same }) => {
+    const img = make("img", { alt: same ? `${original_name}, the same file` : original_name, title: original_name });
+    show(img, thumbnail(image_id, "small"));
+    return make("li", null, make("a", { href: `#/image/${image_id}`, class: same ? "same" : null }, img));
   };
-  const reason = image.metadata ? reasons[image.caption_status] : "The picture is being processed…";
-  return reason ? [make("p", { class: "soft" }, reason)] : [];
+  place.append(make("h3", null, "Looks alike"), make("ul", { class: "alike" }, data.map(tile)));
 }
 
 function actions(image, place) {
@@ -124,11 +138,11 @@ async function retry({ image_id: id }, place) {
   const { data } = await (await request("POST", `api/images/${id}/retry`)).json();
   gallery.update(id, data);
   gallery.follow(id);
-  fill(place, data);
+  fill(place, { image: data });
 }
 
-async function remove({ image_id: id, original_name: words }) {
-  if (!(await confirm(`Delete ${words}?`, "The picture, its thumbnails and its comments are gone for good."))) return;
+async function remove({ image_id: id, original_name: called }) {
+  if (!(await confirm(`Delete ${called}?`, "The picture, its thumbnails and its comments are gone for good."))) return;
   await request("DELETE", `api/images/${id}`);
   const next = (await gallery.neighbour(id, 1)) ?? (await gallery.neighbour(id, -1));
   gallery.update(id, null);
@@ -173,7 +187,10 @@ const KEYS = {
   ArrowLeft: () => turn(-1), ArrowRight: () => turn(1),
   "+": stage.zoomIn, "=": stage.zoomIn, "-": stage.zoomOut, 0: () => stage.fit(), 1: () => stage.real(),
   i: () => fold.click(),
-  Delete: () => find(".side .danger", dialog)?.click(),
+  e: () => find("[data-act=edit]", side)?.click(),
+  l: () => find(".label-field", side)?.focus(),
+  c: () => find("section textarea", side)?.focus(),
+  Delete: () => find(".danger", side)?.click(),
 };
 
 dialog.addEventListener("keydown", (event) => {

@@ -6,6 +6,9 @@ const PAUSE_MS = { least: 500, most: 15_000 };
 const waiting = new Map(); // id -> {seen, updates}
 let running = 0;
 
+/** Whether there is more to come; a caption may be written anew while the picture itself is done. */
+export const busy = ({ status, caption_status, caption_error }) => status === "processing" || (caption_status === "pending" && !caption_error);
+
 /** Call `update` with the picture as it changes, until it is done; with null when it is gone. */
 export function watch(id, update) {
   add(id, false, [update]);
@@ -37,7 +40,7 @@ async function poll(id, { seen, updates }) {
   const image = await get(`api/images/${id}`, { wait: wait_s }).then(({ data }) => data, (error) => error);
   if (image.status === 401) return true;
   if (image.image_id || image.status === 404) updates.forEach((update) => update(image.image_id ? image : null));
-  if (image.status === 404 || (image.image_id && image.status !== "processing")) return true;
+  if (image.status === 404 || (image.image_id && !busy(image))) return true;
   add(id, Boolean(image.metadata), updates);
   return performance.now() - began_ms > (wait_s - 1) * 1000;
 }

@@ -57,7 +57,7 @@ def test_the_keyboard_alone_opens_comments_on_and_closes_a_picture(
     page.keyboard.type("By keys alone")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.locator("#picture li")).to_contain_text("By keys alone")
+    expect(page.locator(".comments li")).to_contain_text("By keys alone")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(tile).to_be_focused()

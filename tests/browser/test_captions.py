@@ -109,6 +109,43 @@ def test_a_caption_that_failed_says_why_and_is_tried_again(
     expect(page.locator("dialog .caption")).to_have_text(SENTENCE, timeout=20_000)
 
 
+def test_a_machine_is_asked_again_but_about_a_persons_words_only_after_a_question(
+    captioning: Server, visit: Visit, provider: Provider
+) -> None:
+    image_id = captioning.upload(jpeg(260, 140), "again.jpg")
+    captioning.await_all_done()
+    page = visit(f"{captioning.url}/#/image/{image_id}")
+    provider.sentence = "Something else altogether"
+    page.get_by_role("button", name="Ask again").click()
+    expect(page.locator("#side .caption")).to_have_text("Something else altogether", timeout=20_000)
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_label("Caption", exact=True).fill("My own words")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#side .caption")).to_have_text("My own words")
+    provider.sentence = "A machine's words"
+    page.get_by_role("button", name="Ask again").click()
+    page.get_by_role("button", name="Keep").click()
+    page.get_by_role("button", name="Ask again").click()
+    page.locator("#confirm").get_by_role("button", name="Replace").click()
+    expect(page.locator("#side .caption")).to_have_text("A machine's words", timeout=20_000)
+
+
+def test_pictures_whose_caption_failed_are_found_and_captioned_together(
+    captioning: Server, visit: Visit, provider: Provider
+) -> None:
+    provider.fault = "bad_image"
+    image_id = captioning.upload(jpeg(240, 150), "still wordless.jpg")
+    captioning.await_all_done()
+    page = visit(captioning.url)
+    page.select_option("select[name=status]", "uncaptioned")
+    tile = page.locator(f"[data-id='{image_id}']")
+    expect(tile).to_contain_text("still wordless.jpg")
+    provider.fault = ""
+    page.keyboard.press("Control+a")
+    page.get_by_role("region").get_by_role("button", name="Caption").click()
+    expect(tile.locator(".label")).to_have_text(SENTENCE, timeout=20_000)
+
+
 def test_hostile_captions_stay_text(captioning: Server, visit: Visit, provider: Provider) -> None:
     provider.sentence = HOSTILE
     image_id = captioning.upload(jpeg(230, 140), "hostile.jpg")

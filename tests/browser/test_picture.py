@@ -52,9 +52,9 @@ def test_a_comment_appears_and_stays(server: Server, visit: Visit) -> None:
     page = visit(address)
     page.get_by_label("Write a comment").fill("What a\nview")
     page.get_by_role("button", name="Comment").click()
-    expect(page.locator("#picture li")).to_contain_text("What a\nview")
+    expect(page.locator(".comments li")).to_contain_text("What a\nview")
     page.reload()
-    expect(page.locator("#picture li")).to_contain_text("What a\nview")
+    expect(page.locator(".comments li")).to_contain_text("What a\nview")
 
 
 def test_a_blank_comment_is_refused_in_words(server: Server, visit: Visit) -> None:
@@ -69,10 +69,10 @@ def test_more_comments_follow_on_demand(server: Server, visit: Visit) -> None:
     for number in range(25):
         comment(server, image_id, f"thought {number}")
     page = visit(f"{server.url}/#/image/{image_id}")
-    expect(page.locator("#picture li p")).to_have_count(20)
+    expect(page.locator(".comments li p")).to_have_count(20)
     page.get_by_role("button", name="More comments").click()
-    expect(page.locator("#picture li p")).to_have_count(25)
-    expect(page.locator("#picture li p").last).to_have_text("thought 0")
+    expect(page.locator(".comments li p")).to_have_count(25)
+    expect(page.locator(".comments li p").last).to_have_text("thought 0")
 
 
 def test_deleting_asks_first_and_goes_on_to_the_next(server: Server, visit: Visit) -> None:
@@ -103,7 +103,7 @@ def test_a_failure_is_told_and_can_be_tried_again(server: Server, visit: Visit) 
     expect(tile).to_have_attribute("data-state", "failed")
     expect(tile.locator(".frame")).to_contain_text(re.compile("damaged|cannot|read", re.IGNORECASE))
     tile.get_by_role("link").click()
-    expect(page.locator("dialog .bad")).not_to_be_empty()
+    expect(page.locator("#side")).to_contain_text("damaged")
     with page.expect_response(f"**/{image_id}/retry") as retried:
         page.get_by_role("button", name="Retry").click()
     assert retried.value.status == 202

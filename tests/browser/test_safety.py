@@ -23,7 +23,7 @@ def test_hostile_names_exif_and_comments_stay_text(server: Server, visit: Visit)
     page.locator(f"[data-id='{image_id}'] a").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.locator("h2")).to_contain_text("onerror=alert(1)")
-    expect(dialog.locator("li p")).to_have_text(HOSTILE)
+    expect(dialog.locator(".comments li p")).to_have_text(HOSTILE)
     dialog.get_by_text("EXIF, tags").click()
     expect(dialog.get_by_role("cell", name=HOSTILE)).to_be_visible()
     assert page.locator("script").count() == 1
