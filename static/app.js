@@ -94,7 +94,7 @@ async function showKeys() {
 }
 
 addEventListener("keydown", (event) => {
-  const typing = event.target.matches("input:not([type=checkbox]), textarea, select");
+  const typing = event.target.matches("input:not([type=checkbox]), textarea");
   if (typing || event.defaultPrevented) return;
   const plain = !(event.ctrlKey || event.metaKey || event.altKey);
   const free = !find("dialog[open]") && part === "gallery";

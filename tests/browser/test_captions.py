@@ -138,6 +138,7 @@ def test_pictures_whose_caption_failed_are_found_and_captioned_together(
     captioning.await_all_done()
     page = visit(captioning.url)
     page.select_option("select[name=status]", "uncaptioned")
+    page.wait_for_url("**/#/?status=uncaptioned")
     tile = page.locator(f"[data-id='{image_id}']")
     expect(tile).to_contain_text("still wordless.jpg")
     provider.fault = ""
