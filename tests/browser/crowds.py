@@ -3,8 +3,8 @@
 import contextlib
 from uuid import UUID
 
-from imgpipe.database.engine import sqlite
 from imgpipe.database.models import position_of
+from imgpipe.database.sqlitefile import sqlite
 from tests.servers import Server
 
 _MILLISECOND = 1 << 80  # of an id, version 7
