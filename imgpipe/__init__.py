@@ -15,10 +15,8 @@ from imgpipe.jobs.backlogs import Backlogs
 from imgpipe.jobs.inline import InlineJobs
 from imgpipe.jobs.protocol import Backlog, Jobs
 from imgpipe.jobs.threads import ThreadJobs
-from imgpipe.pictures import queue
+from imgpipe.pictures import caption, queue, render
 from imgpipe.pictures.backlog import DatabaseBacklog
-from imgpipe.pictures.caption import caption
-from imgpipe.pictures.render import render
 from imgpipe.settings import STATIC, Settings
 from imgpipe.storage.local import LocalStorage
 from imgpipe.storage.marked import MarkedStorage
@@ -40,7 +38,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     logs.set_up(settings.data_dir, settings.log_format, settings.log_level)
     _connect(app, settings)
-    stages = {queue.RENDER: render, queue.CAPTION: caption, queue.RECAPTION: caption}
+    stages = dict.fromkeys(queue.LANES[queue.CAPTION], caption.STAGE) | {queue.RENDER: render.STAGE}
     backlog = _join(settings, app, DatabaseBacklog(app, stages, settings.lease_s))
     app.extensions["imgpipe"] = Parts(
         settings=settings,

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from imgpipe.database.engine import db
 from imgpipe.database.models import Tally
 from imgpipe.extensions import parts
-from imgpipe.pictures import caption
+from imgpipe.pictures import pause
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +27,8 @@ def captions() -> dict[str, str | None]:
     """Tell who captions, and why not at present; this never makes the service unready."""
     if parts.captioner is None:
         return {"provider": None, "model": None, "paused": None}
-    pause = caption.paused()
-    reason = f"{pause.code}: {pause.message}" if pause else None
+    present = pause.find()
+    reason = f"{present.code}: {present.message}" if present else None
     return {"provider": parts.captioner.provider, "model": parts.captioner.model, "paused": reason}
 
 

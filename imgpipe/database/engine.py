@@ -7,7 +7,7 @@ from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
-from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy import Connection, Engine, event, func, make_url, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -119,3 +119,9 @@ def writing(*, durable: bool) -> Iterator[Session]:
         except BaseException:
             session.rollback()
             raise
+
+
+def lock_name(session: Session, name: str) -> None:
+    """Hold off whoever locks the same name, until the transaction ends; SQLite has one writer anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))

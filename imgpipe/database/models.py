@@ -102,6 +102,8 @@ class Image(Base):
     caption_key: Mapped[str | None] = mapped_column(String(64))
     caption_calls: Mapped[int] = mapped_column(default=0)
     caption_began_at: Mapped[datetime | None]
+    # Its holder is asking the captioner now; counts only while ``running``.
+    calling: Mapped[bool] = mapped_column(default=False)
     # What was asked for beside a plain caption: prompt, model, overwrite_human, run; "skip": none at all.
     caption_asked: Mapped[dict[str, Any] | None]
 
@@ -131,6 +133,7 @@ Index(
     "ix_images_work",
     Image.stage,
     Image.due_at,
+    Image.id,
     sqlite_where=Image.stage.is_not(None),
     postgresql_where=Image.stage.is_not(None),
 )

@@ -12,7 +12,7 @@ from imgpipe.database.engine import writing
 from imgpipe.database.models import Image
 from imgpipe.database.walk import walk
 from imgpipe.extensions import parts
-from imgpipe.pictures.queue import CAPTION, RENDER
+from imgpipe.pictures.queue import CAPTION, PAUSED, RENDER
 
 OVERDUE_S = 600.0
 OVERDUE_LEASES = 10
@@ -63,7 +63,10 @@ def _remedies() -> Sequence[tuple[ColumnElement[bool], dict[str, Any]]]:
 
 def _overdue() -> ColumnElement[bool]:
     limit_s = max(OVERDUE_S, OVERDUE_LEASES * parts.settings.lease_s)
-    return and_(Image.stage.is_not(None), Image.due_at < utc_now() - timedelta(seconds=limit_s))
+    # What waits for a pause to end may wait for long, and is well.
+    return and_(
+        Image.stage.is_not(None), Image.stage != PAUSED, Image.due_at < utc_now() - timedelta(seconds=limit_s)
+    )
 
 
 def _find(condition: ColumnElement[bool]) -> Iterator[str]:

@@ -21,9 +21,9 @@ class Backlogs:
         """Take the work that has been due the longest, or None."""
         return self._by_lane[lane].claim(lane)
 
-    def run(self, claim: Claim) -> None:
-        """Do the work and record how it ended."""
-        self._by_stage[claim.stage].run(claim)
+    def run(self, claim: Claim) -> bool:
+        """Do the work and record how it ended; False where what comes next would get no further either."""
+        return self._by_stage[claim.stage].run(claim)
 
     def renew(self, claims: Sequence[Claim]) -> None:
         """Push the ends of the leases ahead."""

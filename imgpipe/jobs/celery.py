@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
-from uuid import UUID
 
 from celery import Celery, signals  # type: ignore[import-untyped]
 from kombu.transport import redis
@@ -118,7 +117,7 @@ class CeleryJobs:
             for duty in (self._carry_messages, self._keep_leases):
                 threading.Thread(target=duty, name=duty.__name__.strip("_"), daemon=True).start()
 
-    def wake(self, lane: str, image_id: UUID | None = None) -> None:
+    def wake(self, lane: str) -> None:
         """Have a message sent for one piece of work; never waits for the broker."""
         with contextlib.suppress(queue.Full):
             self._hints.put_nowait(lane)

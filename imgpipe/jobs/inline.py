@@ -1,7 +1,5 @@
 """Do the work at once, in the caller's thread: for tests and one-shot commands."""
 
-from uuid import UUID
-
 from imgpipe.jobs.protocol import Backlog
 
 
@@ -16,7 +14,7 @@ class InlineJobs:
     def start(self) -> None:
         """Do nothing: there is nobody to start."""
 
-    def wake(self, lane: str, image_id: UUID | None = None) -> None:
+    def wake(self, lane: str) -> None:
         """Work until nothing is due in the lane."""
         while claim := self._backlog.claim(lane):
             self._backlog.run(claim)

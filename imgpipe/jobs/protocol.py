@@ -20,13 +20,13 @@ class Backlog(Protocol):
     """The database queue, as an executor sees it; every method may be called from any thread."""
 
     def due(self) -> Sequence[str]:
-        """Name the stages in which some work is due now."""
+        """Name the lanes in which some work is due now."""
 
-    def claim(self, stage: str) -> Claim | None:
+    def claim(self, lane: str) -> Claim | None:
         """Take the piece of work that has been due the longest, or None."""
 
-    def run(self, claim: Claim) -> None:
-        """Do the work and record how it ended; raises nothing but what ends a process."""
+    def run(self, claim: Claim) -> bool:
+        """Do the work and record how it ended; False where what comes next would get no further either."""
 
     def renew(self, claims: Sequence[Claim]) -> None:
         """Push the end of the lease ahead for work that is still being done."""
@@ -41,8 +41,8 @@ class Jobs(Protocol):
     def start(self) -> None:
         """Begin to work in this process; calling it again is fine."""
 
-    def wake(self, lane: str, image_id: UUID | None = None) -> None:
-        """Say that there is new work, for one picture or some; a hint, never the only way to hear of it."""
+    def wake(self, lane: str) -> None:
+        """Say that there is new work in a lane; a hint, never the only way to hear of it."""
 
     def ping(self) -> None:
         """Raise ``OSError`` when no work is being done although it should be."""

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
-from uuid import UUID
 
 from imgpipe.jobs.protocol import Backlog, Claim
 
@@ -93,7 +92,7 @@ class ThreadJobs:
             self._lookout = threading.Thread(target=self._look_out, name="look-out", daemon=True)
             self._lookout.start()
 
-    def wake(self, lane: str, image_id: UUID | None = None) -> None:
+    def wake(self, lane: str) -> None:
         """Rouse a thread of this process; those of others look by themselves."""
         if lane in self._crews:
             self._crews[lane].rouse()

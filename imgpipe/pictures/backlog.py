@@ -8,17 +8,19 @@ from flask import Flask
 
 from imgpipe import logs
 from imgpipe.database import outages
+from imgpipe.extensions import parts
 from imgpipe.jobs.protocol import Claim
-from imgpipe.pictures import lifecycle, queue
+from imgpipe.pictures import gallery, lifecycle, queue
+from imgpipe.pictures.outcome import Done, Later, Stage
 
-Stage = Callable[[Claim], None]
-AWAY_PAUSE_S = 2.0  # before work that found the database away is due again
+MAX_CRASHES = 3
+AWAY_S = 2.0  # before work that found the database away is due again
 LOOK_S = 0.5
 log = logging.getLogger(__name__)
 
 
 class DatabaseBacklog:
-    """Claim from the database and run the stage's function; ``stages`` maps names to functions."""
+    """Claim from the database, let the stage of that name decide, and write what it decided."""
 
     def __init__(self, app: Flask, stages: Mapping[str, Stage], lease_s: float) -> None:
         self._app = app
@@ -45,25 +47,33 @@ class DatabaseBacklog:
         with self._app.app_context():
             queue.release(claims)
 
-    def run(self, claim: Claim) -> None:
-        """Do the work; what goes wrong without a name counts as a crash of this picture's work."""
+    def run(self, claim: Claim) -> bool:
+        """Do the work and record how it ended; what goes wrong without a name counts as a crash of it.
+
+        Returns False where whatever comes next would get no further either.
+        """
         with self._app.app_context(), logs.about(str(claim.image_id)):
             try:
-                self._run(claim)
+                return self._run(claim)
             except Exception as error:
                 if outages.is_away(error):
                     log.warning("the database is away, the work is given back: %s", outages.reason(error))
-                    self._until_answered(lambda: queue.postpone(claim, AWAY_PAUSE_S))
-                else:
-                    log.exception("stage %s failed unexpectedly", claim.stage)
-                    self._until_answered(lambda: queue.leave_as_crashed(claim))
+                    self._until_answered(lambda: queue.release([claim], AWAY_S))
+                    return False
+                log.exception("stage %s failed unexpectedly, attempt %d", claim.stage, claim.attempt)
+                self._until_answered(lambda: queue.leave_as_crashed(claim))
+                return True
 
-    def _run(self, claim: Claim) -> None:
-        if claim.crashes >= lifecycle.MAX_CRASHES:
-            log.error("given up after %d crashes", claim.crashes)
-            lifecycle.abandon(claim)
-        else:
-            self._stages[claim.stage](claim)
+    def _run(self, claim: Claim) -> bool:
+        stage = self._stages[claim.stage]
+        crashed_too_often = claim.crashes >= MAX_CRASHES
+        outcome = stage.give_up(claim) if crashed_too_often else stage.work(claim)
+        if outcome is None:
+            return True
+        held = lifecycle.settle(claim, outcome)
+        if isinstance(outcome, Done):
+            _follow_up(claim, outcome, held)
+        return not (isinstance(outcome, Later) and outcome.stalled)
 
     def _until_answered(self, act: Callable[[], object]) -> None:
         """Act once the database is back; after a lease without it the row falls due by itself."""
@@ -76,3 +86,13 @@ class DatabaseBacklog:
                 if not outages.is_away(error):
                     raise
                 time.sleep(LOOK_S)
+
+
+def _follow_up(claim: Claim, outcome: Done, held: bool) -> None:
+    """Unlink what is not needed, and announce the next stage; a picture deleted meanwhile leaves no file."""
+    if not held and lifecycle.exists(claim.image_id):
+        return
+    for key in outcome.frees if held else outcome.made:
+        gallery.discard(key)
+    if held and outcome.then:
+        parts.jobs.wake(queue.lane_of(outcome.then))

@@ -1,104 +1,150 @@
-"""Do the caption stage: ask the captioner once, and decide what its answer, or its silence, means.
+"""Do the caption stage: ask the captioner at most once, and hand on what its answer, or silence, means.
 
 A call that failed for the moment gives the thread back: the row falls due again later, in the stage
-``recaption``, which workers look at first, so that a picture's calls stay close together. A fault that
-every further call would meet pauses captioning altogether, for all processes, in the database.
+``recaption``, which workers look at first, so that a picture's calls stay close together.
 """
 
-import hashlib
 import logging
 import time
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
-from imgpipe.captions import Caption, Captioner, CaptionError, delay_s
-from imgpipe.captions.retry import STAGE_S
+from imgpipe.captions import Caption, Captioner, CaptionError
 from imgpipe.clock import utc_now
-from imgpipe.database.engine import db, writing
-from imgpipe.database.models import Image, Pause, Thumbnail
+from imgpipe.database.engine import db, lock_name, writing
+from imgpipe.database.models import Image, Thumbnail
 from imgpipe.extensions import parts
 from imgpipe.imaging.encoding import jpeg_on_white
 from imgpipe.jobs.protocol import Claim
-from imgpipe.pictures import authorship, lifecycle, queue, wishes
-from imgpipe.settings import Settings
+from imgpipe.pictures import authorship, lifecycle, pause, wishes
+from imgpipe.pictures import caption_rules as rules
+from imgpipe.pictures.caption_rules import Ask, Situation
+from imgpipe.pictures.outcome import Done, Later, Outcome, Stage
+from imgpipe.pictures.queue import IMAGES, held
 from imgpipe.storage.protocol import MissingObject
-from imgpipe.text import clean_json, clean_text
 
-PAUSE_S = 300.0
-TWIN_S = 0.5
-AWAY_PAUSE_S = 2.0
 log = logging.getLogger(__name__)
 
 
-def caption(claim: Claim) -> None:
-    """Give a claimed picture its caption, a reason why it has none, or a later time to try again."""
+def work(claim: Claim) -> Outcome | None:
+    """Find out what is to become of a claimed picture's caption."""
     image = db.session.get(Image, claim.image_id)
     db.session.remove()
     if image is None:
         return None
-    if parts.captioner is None or authorship.is_closed(image):
-        lifecycle.finish(claim, worked_ms=0, then=None, caption_status="skipped")
-        return None
+    if parts.captioner is None:
+        return rules.skip(image.caption is not None)
     try:
         captioner = wishes.steered(image, parts.captioner)
     except CaptionError as error:
-        return _give_up(claim, error, 0)
-    if known := _known(image, captioner):
-        lifecycle.finish(claim, worked_ms=0, then=None, **known)
-    elif pause := paused():
-        reason = CaptionError("paused", f"Captioning is paused: {pause.message}")
-        _give_up(claim, reason, 0)
-    elif _twin_is_running(image, captioner):
-        queue.postpone(claim, TWIN_S)
-    else:
-        _ask(claim, image, captioner)
-    return None
-
-
-def _ask(claim: Claim, image: Image, captioner: Captioner) -> None:
-    """Make one call, noted before it is made so that no crash makes it a fourth."""
-    began_at = image.caption_began_at or utc_now()
-    if image.caption_calls and _elapsed_s(began_at) + parts.settings.caption_timeout_s > STAGE_S:
-        return _give_up(claim, CaptionError("timeout", "There was no time left for another try."), 0)
-    try:
-        jpeg = _medium(image)
-    except MissingObject:
-        return _give_up(claim, CaptionError("bad_image", "The medium thumbnail is missing."), 0)
-    except OSError as error:
-        log.warning("storage is away, the caption waits: %s", error.strerror)
-        return queue.postpone(claim, AWAY_PAUSE_S)
-    calls = image.caption_calls + 1
-    if not queue.note(claim, caption_calls=calls, caption_began_at=began_at):
+        return rules.without(error, Situation(now=utc_now(), has_caption=image.caption is not None))
+    planned = _plan(claim, captioner)
+    if planned is None:
         return None
+    situation, plan = planned
+    return _ask(claim, situation, plan, captioner) if isinstance(plan, Ask) else plan
+
+
+def give_up(claim: Claim) -> Outcome | None:
+    """Give up a caption that crashed too often."""
+    has_caption = bool(db.session.scalar(select(Image.caption.is_not(None)).where(held(claim))))
+    db.session.remove()
+    error = CaptionError("upstream_error", "Captioning this picture crashed repeatedly.")
+    return rules.without(error, Situation(now=utc_now(), has_caption=has_caption))
+
+
+STAGE = Stage(work, give_up)
+
+
+def _plan(claim: Claim, captioner: Captioner) -> tuple[Situation, Ask | Done | Later] | None:
+    """Decide what to do, and note a call before it is made, so that no crash makes it a fourth.
+
+    All in one transaction, one at a time for the same bytes: so two of them are never asked about at once.
+    """
+    with writing(durable=True) as session:
+        digest = session.scalar(select(IMAGES.c.sha256).where(held(claim)))
+        if digest is None:
+            return None
+        lock_name(session, f"caption {digest}")
+        image = session.scalars(
+            select(Image).where(held(claim)).with_for_update().execution_options(populate_existing=True)
+        ).one_or_none()
+        if image is None:
+            return None
+        situation = _look(session, image, captioner)
+        plan = rules.before_call(situation)
+        if isinstance(plan, Ask):
+            _note(session, claim, plan)
+            if situation.probing:
+                pause.probe(session, situation.now)
+        return situation, plan
+
+
+def _look(session: Session, image: Image, captioner: Captioner) -> Situation:
+    now = utc_now()
+    latest = pause.lock(session)
+    paused = latest is not None and pause.holds(latest, now)
+    return Situation(
+        now=now,
+        timeout_s=parts.settings.caption_timeout_s,
+        calls=image.caption_calls,
+        began_at=image.caption_began_at,
+        has_caption=image.caption is not None,
+        closed=authorship.is_closed(image),
+        known=_known(session, image, captioner.fingerprint),
+        twin_is_asked=_twin_is_asked(session, image),
+        pause=latest.message if latest and paused else None,
+        probing=latest is not None and not paused,
+        asked=wishes.told(image),
+        own_model=wishes.names_model(image),
+    )
+
+
+def _known(session: Session, image: Image, fingerprint: str) -> Mapping[str, Any] | None:
+    """Return the caption that this captioner gave the same bytes before."""
+    columns = (Image.caption, Image.caption_source, Image.caption_raw, Image.caption_key)
+    same = (Image.sha256 == image.sha256) & (Image.caption_key == fingerprint) & (Image.id != image.id)
+    statement = select(*columns).where(same, Image.caption.is_not(None)).limit(1)
+    found = session.execute(statement).one_or_none()
+    return dict(found._mapping) if found else None
+
+
+def _twin_is_asked(session: Session, image: Image) -> bool:
+    asked = (Image.sha256 == image.sha256) & Image.running & Image.calling & (Image.id != image.id)
+    return session.execute(select(Image.id).where(asked).limit(1)).first() is not None
+
+
+def _note(session: Session, claim: Claim, ask: Ask) -> None:
+    values = {"calling": True, "caption_calls": ask.calls, "caption_began_at": ask.began_at}
+    session.execute(update(IMAGES).where(held(claim)).values(**values))
+
+
+def _ask(claim: Claim, situation: Situation, plan: Ask, captioner: Captioner) -> Outcome:
+    try:
+        jpeg = _medium(claim.image_id)
+    except MissingObject:
+        return rules.without(CaptionError("bad_image", "The medium thumbnail is missing."), situation)
+    except OSError as error:
+        return rules.storage_away(situation, error.strerror or type(error).__name__)
     started = time.perf_counter()
-    outcome = _call(captioner, jpeg)
+    answer = _call(captioner, jpeg)
     worked_ms = round((time.perf_counter() - started) * 1000)
-    if isinstance(outcome, CaptionError):
-        return _judge(claim, outcome, image, calls, began_at, worked_ms)
-    lifecycle.finish(claim, worked_ms=worked_ms, then=None, **_done(outcome, captioner, image))
-    return None
-
-
-def _judge(
-    claim: Claim, error: CaptionError, image: Image, calls: int, began_at: datetime, worked_ms: int
-) -> None:
-    """Try again later, or tell the picture why there is no caption; pause where nothing else can work."""
-    log.warning("no caption after %d ms: %s: %s", worked_ms, error.code, error.message)
-    if error.permanent and not wishes.names_model(image):
-        _pause(error)
-    wait_s = delay_s(error, calls, _elapsed_s(began_at), parts.settings.caption_timeout_s)
-    if wait_s is None:
-        return _give_up(claim, error, worked_ms)
-    # A finished picture's time stands in the tallies already; only its last call is added to both.
-    worked = {"worked_ms": image.worked_ms + worked_ms} if image.status == "processing" else {}
-    return queue.postpone(claim, wait_s, to=queue.RECAPTION, **worked)
-
-
-def _elapsed_s(began_at: datetime) -> float:
-    return (utc_now() - began_at).total_seconds()
+    if isinstance(answer, CaptionError) and rules.pauses(answer, situation):
+        pause.begin(answer)
+    elif situation.probing:
+        pause.end()
+    return rules.after_call(
+        answer,
+        replace(situation, now=utc_now()),
+        plan,
+        fingerprint=captioner.fingerprint,
+        worked_ms=worked_ms,
+    )
 
 
 def _call(captioner: Captioner, jpeg: bytes) -> Caption | CaptionError:
@@ -111,102 +157,24 @@ def _call(captioner: Captioner, jpeg: bytes) -> Caption | CaptionError:
         return CaptionError("upstream_error", "The captioner failed unexpectedly.")
 
 
-def _medium(image: Image) -> bytes:
-    thumbnail = db.session.get(Thumbnail, (image.id, "medium"))
+def _medium(image_id: UUID) -> bytes:
+    key = db.session.scalar(
+        select(Thumbnail.key).where(Thumbnail.image_id == image_id, Thumbnail.name == "medium")
+    )
     db.session.remove()
-    if thumbnail is None:
-        raise MissingObject(str(image.id))
-    with parts.storage.open(thumbnail.key) as stream:
+    if key is None:
+        raise MissingObject(str(image_id))
+    with parts.storage.open(key) as stream:
         return jpeg_on_white(stream.read())
-
-
-def _done(made: Caption, captioner: Captioner, image: Image) -> dict[str, Any]:
-    return {
-        "caption": clean_text(made.text, 1000),
-        "caption_status": "done",
-        "caption_error": None,
-        "caption_source": {"provider": made.provider, "model": made.model, **wishes.told(image)},
-        "caption_raw": clean_json(made.raw),
-        "caption_key": captioner.fingerprint,
-    }
-
-
-def _give_up(claim: Claim, error: CaptionError, worked_ms: int) -> None:
-    told = {"code": error.code, "message": error.message, "type": error.type, "param": error.param}
-    lifecycle.finish(
-        claim,
-        worked_ms=worked_ms,
-        then=None,
-        caption_status="failed",
-        caption_error=clean_json(told),
-        caption_raw=clean_json(error.raw),
-    )
-
-
-def _known(image: Image, captioner: Captioner) -> Mapping[str, Any] | None:
-    """Take over the caption that this captioner gave the same bytes before."""
-    columns = (Image.caption, Image.caption_source, Image.caption_raw, Image.caption_key)
-    same = _same_bytes(image)
-    statement = select(*columns).where(same, Image.caption_key == captioner.fingerprint, Image.id != image.id)
-    row = db.session.execute(statement.where(Image.caption.is_not(None)).limit(1)).one_or_none()
-    db.session.remove()
-    return {**row._mapping, "caption_status": "done", "caption_error": None} if row else None
-
-
-def _twin_is_running(image: Image, captioner: Captioner) -> bool:
-    """Tell whether an older picture of the same bytes is being captioned, so that its caption will do."""
-    calling = Image.running & Image.stage.in_((queue.CAPTION, queue.RECAPTION))
-    statement = select(Image.id).where(_same_bytes(image), calling, Image.id < image.id)
-    twin = db.session.execute(statement.limit(1)).first()
-    db.session.remove()
-    return twin is not None
-
-
-def _same_bytes(image: Image) -> ColumnElement[bool]:
-    return Image.sha256 == image.sha256
-
-
-def paused() -> Pause | None:
-    """Return the pause of the present captioner, or None while calls are made."""
-    statement = select(Pause).where(Pause.key == _pause_key(parts.settings), Pause.ends_at > utc_now())
-    pause = db.session.scalars(statement).one_or_none()
-    db.session.remove()
-    return pause
-
-
-def resume() -> None:
-    """End a pause: somebody says that the fault is mended."""
-    with writing(durable=False) as session:
-        session.execute(delete(Pause).where(Pause.key == _pause_key(parts.settings)))
-
-
-def _pause(error: CaptionError) -> None:
-    key = _pause_key(parts.settings)
-    log.error("captioning is paused for %.0f s: %s: %s", PAUSE_S, error.code, error.message)
-    with writing(durable=False) as session:
-        ends_at = utc_now() + timedelta(seconds=PAUSE_S)
-        session.merge(Pause(key=key, ends_at=ends_at, code=error.code, message=error.message))
-
-
-def _pause_key(settings: Settings) -> str:
-    """Identify the captioner as configured, by a hash; with a new key there is a new chance."""
-    chosen = (
-        settings.captioner,
-        settings.caption_url,
-        settings.caption_model,
-        settings.hf_api_key,
-        settings.openai_api_key,
-    )
-    return hashlib.blake2b(repr(chosen).encode(), digest_size=16).hexdigest()
 
 
 def again(which: str) -> int:
     """Queue the captions of finished pictures anew: ``missing``, ``failed`` or ``all``; returns how many."""
     conditions = {
         "missing": Image.caption.is_(None),
-        "failed": Image.caption_status == "failed",
+        "failed": Image.caption_error.is_not(None),
         "all": Image.id.is_not(None),
     }
-    resume()
+    pause.end()
     with writing(durable=True) as session:
         return lifecycle.recaption(session, conditions[which])

@@ -48,7 +48,7 @@ def edit(image_id: UUID, changes: Mapping[str, Any], check: Check = lambda image
         check(image)
         stage = write(session, image, told)
     if stage in queue.LANES[queue.CAPTION]:
-        parts.jobs.wake(queue.CAPTION, image_id)
+        parts.jobs.wake(queue.CAPTION)
     return gallery.find(image_id)
 
 
@@ -79,6 +79,9 @@ def _set_caption(session: Session, image: Image, text: str | None) -> str | None
     image.caption_asked = {"skip": True} if text is None and image.stage else None
     search.enter(session, image.position, image.original_name, text)
     if image.stage not in queue.LANES[queue.CAPTION] or image.running:
+        return None
+    if image.stage == queue.PAUSED:  # a success already, that only waited for a machine
+        image.stage = image.due_at = image.caption_asked = None
         return None
     image.due_at = utc_now()
     return image.stage

@@ -14,7 +14,7 @@ from imgpipe.database.models import Image, Thumbnail, position_of
 from imgpipe.database.paging import Page
 from imgpipe.errors import ImageNotFound, OriginalDiscarded, ThumbnailNotReady
 from imgpipe.extensions import parts
-from imgpipe.pictures import caption, labels, lifecycle, originals, queue, search
+from imgpipe.pictures import labels, lifecycle, originals, pause, queue, search
 from imgpipe.storage.protocol import MissingObject
 
 POLL_S = 0.05
@@ -77,15 +77,17 @@ def retry(image_id: UUID) -> Image:
     """Queue again what failed. Raises: ``ImageNotFound``, ``Conflict``."""
     stage = lifecycle.retry(image_id)
     if stage == queue.CAPTION:
-        caption.resume()
-    parts.jobs.wake(stage, image_id)
+        pause.end()
+    parts.jobs.wake(stage)
     return find(image_id)
 
 
 def delete(image_id: UUID) -> None:
     """Delete a picture in whatever state, then its files. Raises: ``ImageNotFound``."""
+    started = time.perf_counter()
     for key in lifecycle.remove(image_id):
         discard(key)
+    log.info("deleted %s, %d ms", image_id, (time.perf_counter() - started) * 1000)
 
 
 def discard(key: str) -> None:

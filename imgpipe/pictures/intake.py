@@ -2,6 +2,8 @@
 
 import contextlib
 import hashlib
+import logging
+import time
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -17,6 +19,7 @@ from imgpipe.text import display_name
 
 RETRY_AFTER_S = 1
 TRIES = 3
+log = logging.getLogger(__name__)
 
 
 def accept(data: bytes, name: str | None, labels: Sequence[str] = (), seal: Seal | None = None) -> Image:
@@ -25,6 +28,7 @@ def accept(data: bytes, name: str | None, labels: Sequence[str] = (), seal: Seal
     ``labels`` are tidied ones; ``seal`` is called with the picture inside the transaction that stores it.
     Raises: ``NoFile``, ``TooLarge``, and what ``probe`` raises; then nothing has been stored.
     """
+    started = time.perf_counter()
     settings = parts.settings
     if not data:
         raise NoFile
@@ -45,7 +49,9 @@ def accept(data: bytes, name: str | None, labels: Sequence[str] = (), seal: Seal
             labels=list(labels),
         )
         if _store(image, data, seal):
-            parts.jobs.wake(queue.RENDER, image_id)
+            took_ms = (time.perf_counter() - started) * 1000
+            log.info("accepted %s: %s, %d bytes, %d ms", image_id, header.format, len(data), took_ms)
+            parts.jobs.wake(queue.RENDER)
             return image
     raise Unavailable(retry_after_s=RETRY_AFTER_S)
 

@@ -5,8 +5,10 @@
               +-> failed -> (retry) render            +-> (retry) caption
 """
 
+import logging
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
 
@@ -30,11 +32,13 @@ from imgpipe.database.replays import Seal
 from imgpipe.errors import Conflict, ImageNotFound
 from imgpipe.jobs.protocol import Claim
 from imgpipe.pictures import alike, authorship, events, labels, search
-from imgpipe.pictures.queue import CAPTION, IMAGES, RENDER, held, rows
+from imgpipe.pictures.outcome import Done, Failed, Later, Outcome
+from imgpipe.pictures.queue import CAPTION, IMAGES, PAUSED, RENDER, held, rows
 
 THUMBNAILS, TALLIES = (cast(Table, entity.__table__) for entity in (Thumbnail, Tally))
 TALLY_SHARDS = 8
-MAX_CRASHES = 3
+ENDS = (None, PAUSED)  # a picture with this next stage is a success, whatever becomes of its caption
+log = logging.getLogger(__name__)
 
 
 def enter(image: Image, seal: Seal | None = None) -> None:
@@ -52,98 +56,93 @@ def enter(image: Image, seal: Seal | None = None) -> None:
             seal(session, image)
 
 
-def finish(
-    claim: Claim,
-    *,
-    worked_ms: int,
-    then: str | None,
-    thumbnails: Sequence[Mapping[str, Any]] = (),
-    frees: Collection[str] = (),
-    **values: Any,
-) -> bool:
-    """Record what a stage brought forth, and go on to the stage ``then``, or to success when it is None.
+def settle(claim: Claim, outcome: Outcome) -> bool:
+    """Write what a stage decided; the only place that does, and only while the claim holds.
 
-    ``frees`` are the keys that no row names afterwards: once this returns True their files may be unlinked.
-    Returns False, with nothing written, when the claim has passed to another or the picture is gone.
+    Returns False, with nothing written, when it has passed to another or the picture is gone. Once it
+    returns True, what the outcome frees may be unlinked.
     """
-    now = utc_now()
     # Durable is what ends the work, for a caption may have been paid for, and what a file is unlinked after.
-    with writing(durable=then is None or bool(frees)) as session:
+    durable = isinstance(outcome, Done) and (outcome.then in ENDS or bool(outcome.frees))
+    with writing(durable=durable) as session:
         row = _hold(session, claim)
         if row is None:
             return False
-        if thumbnails:
-            session.execute(delete(THUMBNAILS).where(THUMBNAILS.c.image_id == claim.image_id))
-            session.execute(insert(THUMBNAILS), [dict(each, image_id=claim.image_id) for each in thumbnails])
-        then, values = authorship.respect(row, then, values, rendering=claim.stage == RENDER)
-        if values.get("caption"):
-            if (row.caption, row.caption_source) != (values["caption"], values.get("caption_source")):
-                authorship.remember(session, claim.image_id, row)
-            search.enter(session, row.position, row.original_name, values["caption"])
-            values["caption_asked"] = None
-        if "perceptual_hash" in values:
-            alike.change(session, row.position, row.perceptual_hash, values["perceptual_hash"])
-        total_ms = row.worked_ms + worked_ms
-        ends = then is None and row.status == "processing"
-        if ends:
-            values |= {"status": "success", "processed_at": now}
-            _count(session, success=1, worked_ms=total_ms)
-        elif row.status == "success":  # only its caption was made anew
-            _count(session, worked_ms=worked_ms)
-        due_at = now if then else None
-        _settle(session, claim, stage=then, due_at=due_at, worked_ms=total_ms, **values)
-        if ends:
-            events.tell(session, claim.image_id, "image.succeeded")
-        if values.get("caption"):
-            events.tell(session, claim.image_id, "image.captioned")
+        values = {"worked_ms": row.worked_ms + outcome.worked_ms, "running": False, "calling": False}
+        if isinstance(outcome, Later):
+            values |= _put_off(session, claim, row, outcome)
+        elif isinstance(outcome, Failed):
+            values |= _fail(session, outcome)
+        else:
+            values |= _finish(session, claim, row, outcome)
+        session.execute(update(IMAGES).where(IMAGES.c.id == claim.image_id).values(**values))
+        events.tell(session, claim.image_id, *_events(row, values))
+    level = logging.WARNING if isinstance(outcome, Failed) else logging.INFO
+    log.log(level, "%s, attempt %d, %d ms", outcome.line, claim.attempt, outcome.worked_ms)
     return True
 
 
-def fail(claim: Claim, code: str, sentence: str) -> bool:
-    """End the picture as failed, with a reason; False when the claim no longer holds."""
-    with writing(durable=False) as session:
-        if _hold(session, claim) is None:
-            return False
-        _settle(
-            session,
-            claim,
-            stage=None,
-            due_at=None,
-            status="failed",
-            error=sentence,
-            error_code=code,
-            caption_status="skipped",
-            processed_at=utc_now(),
-        )
-        _count(session, failed=1)
-        events.tell(session, claim.image_id, "image.failed")
-    return True
+def _events(row: "Row[*tuple[Any, ...]]", values: Mapping[str, Any]) -> Iterator[events.Kind]:
+    """Name what others are told of, in its order."""
+    status = values.get("status", row.status)
+    if status != row.status:
+        yield "image.succeeded" if status == "success" else "image.failed"
+    if values.get("caption"):
+        yield "image.captioned"
 
 
-def abandon(claim: Claim) -> None:
-    """End what crashed too often: the picture when it was its pixels, else only its caption."""
-    if claim.stage == RENDER:
-        fail(claim, "crashed", "Processing this picture crashed repeatedly.")
-        return
-    error = {"code": "upstream_error", "message": "Captioning this picture crashed repeatedly."}
-    told = {**error, "type": None, "param": None}
-    finish(claim, worked_ms=0, then=None, caption_status="failed", caption_error=told)
+def _put_off(session: Session, claim: Claim, row: "Row[*tuple[Any, ...]]", it: Later) -> dict[str, Any]:
+    if row.status == "success":
+        _count(session, worked_ms=it.worked_ms)
+    due_at = utc_now() + timedelta(seconds=it.delay_s)
+    return {**it.values, "stage": it.then or claim.stage, "due_at": due_at}
+
+
+def _fail(session: Session, it: Failed) -> dict[str, Any]:
+    _count(session, failed=1)
+    failure = {"status": "failed", "error": it.sentence, "error_code": it.code, "caption_status": "skipped"}
+    return {**failure, **_ended(), "processed_at": utc_now()}
+
+
+def _finish(session: Session, claim: Claim, row: "Row[*tuple[Any, ...]]", it: Done) -> dict[str, Any]:
+    if it.thumbnails:
+        session.execute(delete(THUMBNAILS).where(THUMBNAILS.c.image_id == claim.image_id))
+        session.execute(insert(THUMBNAILS), [dict(each, image_id=claim.image_id) for each in it.thumbnails])
+    then, values = authorship.respect(row, it.then, it.values, rendering=claim.stage == RENDER)
+    if values.get("caption"):
+        if (row.caption, row.caption_source) != (values["caption"], values.get("caption_source")):
+            authorship.remember(session, claim.image_id, row)
+        search.enter(session, row.position, row.original_name, values["caption"])
+        values["caption_asked"] = None
+    if "perceptual_hash" in values:
+        alike.change(session, row.position, row.perceptual_hash, values["perceptual_hash"])
+    values |= {**_ended(), "stage": then, "due_at": utc_now() if then else None}
+    if row.status == "success":  # only its caption was made anew
+        _count(session, worked_ms=it.worked_ms)
+    elif then in ENDS:
+        _count(session, success=1, worked_ms=row.worked_ms + it.worked_ms)
+        values |= {"status": "success", "processed_at": utc_now()}
+    return values
+
+
+def _ended() -> dict[str, Any]:
+    return {"stage": None, "due_at": None, "crashes": 0, "changed_at": utc_now()}
 
 
 def retry(image_id: UUID) -> str:
-    """Queue again what failed, pixels or caption, and return the stage.
+    """Queue again what failed, pixels or caption, and return the stage; a caption that waits is asked now.
 
     Raises: ``ImageNotFound``, ``Conflict``.
     """
     with writing(durable=True) as session:
-        columns = (Image.status, Image.caption_status, Image.worked_ms)
+        columns = (Image.status, Image.caption_error, Image.running, Image.worked_ms)
         row = session.execute(select(*columns).where(Image.id == image_id).with_for_update()).one_or_none()
         if row is None:
             raise ImageNotFound
         if row.status == "failed":
             stage = RENDER
             _count(session, failed=-1)
-        elif row.status == "success" and row.caption_status == "failed":
+        elif row.status == "success" and row.caption_error is not None and not row.running:
             stage = CAPTION
             _count(session, success=-1, worked_ms=-row.worked_ms)
         else:
@@ -157,6 +156,7 @@ def retry(image_id: UUID) -> str:
         if stage == RENDER:
             again["worked_ms"] = 0
         session.execute(update(Image).where(Image.id == image_id).values(**_queued(stage), **again))
+    log.info("retried: %s of %s", stage, image_id)
     return stage
 
 
@@ -170,7 +170,8 @@ def recaption(
     """
     asked = {name: value for name, value in (asked or {}).items() if value}
     whose = true() if asked.get("overwrite_human") else authorship.by_machine
-    statement = update(Image).where(Image.status == "success", Image.stage.is_(None), condition, whose)
+    at_rest = Image.stage.is_(None) | ((Image.stage == PAUSED) & ~Image.running)
+    statement = update(Image).where(Image.status == "success", at_rest, condition, whose)
     return rows(session.execute(statement.values(**_queued(CAPTION), caption_asked=asked or None)))
 
 
@@ -181,6 +182,7 @@ def _queued(stage: str) -> dict[str, Any]:
         "due_at": now,
         "changed_at": now,
         "running": False,
+        "calling": False,
         "crashes": 0,
         "caption_status": "pending",
         "caption_error": None,
@@ -245,12 +247,6 @@ def _hold(session: Session, claim: Claim) -> "Row[*tuple[Any, ...]] | None":
         IMAGES.c.perceptual_hash,
     )
     return session.execute(select(*columns).where(held(claim)).with_for_update()).one_or_none()
-
-
-def _settle(session: Session, claim: Claim, **values: Any) -> None:
-    """End a claim that was seen to hold in the same transaction."""
-    statement = update(IMAGES).where(IMAGES.c.id == claim.image_id)
-    session.execute(statement.values(running=False, crashes=0, changed_at=utc_now(), **values))
 
 
 def _count(session: Session, **changes: int) -> None:

@@ -5,36 +5,67 @@ off a holder whose lease ran out.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, Result, Table, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Result,
+    ScalarSelect,
+    Table,
+    and_,
+    case,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from imgpipe.clock import utc_now
 from imgpipe.database.engine import db, writing
-from imgpipe.database.models import Image
+from imgpipe.database.models import Image, Pause
+from imgpipe.extensions import parts
 from imgpipe.jobs.protocol import Claim
+from imgpipe.pictures import pause
 
 IMAGES = cast(Table, Image.__table__)  # past the ORM: its bookkeeping would cost more than the statements do
-RENDER, CAPTION, RECAPTION = "render", "caption", "recaption"
-# What each pool of workers looks through, in this order.
-LANES = {RENDER: (RENDER,), CAPTION: (RECAPTION, CAPTION)}
+RENDER, CAPTION, RECAPTION, PAUSED = "render", "caption", "recaption", "paused"
+# What each pool of workers looks through, in this order; into PAUSED only while no pause is in force.
+LANES = {RENDER: (RENDER,), CAPTION: (RECAPTION, CAPTION, PAUSED)}
 CRASH_PAUSE_S = 1.0
+PUT_OFF_S = 60.0  # longer than anything is ever put off
+
+
+def lane_of(stage: str) -> str:
+    """Name the lane that a stage's work is found in."""
+    return next(lane for lane, stages in LANES.items() if stage in stages)
 
 
 def due() -> Sequence[str]:
     """Name the lanes in which some work is due now; the cost does not grow with the backlog."""
-    found = db.session.execute(_DUE, {"now": utc_now()}).one()
+    now = utc_now()
+    lanes = (or_(*(_some(stage, now) for stage in stages)).label(lane) for lane, stages in LANES.items())
+    found = db.session.execute(select(*lanes)).one()
     db.session.rollback()
     return [lane for lane in LANES if getattr(found, lane)]
 
 
-def _is_due(stage: str) -> ColumnElement[bool]:
-    now = bindparam("now", type_=IMAGES.c.due_at.type)
-    return select(IMAGES.c.id).where(IMAGES.c.stage == stage, IMAGES.c.due_at <= now).exists()
+def _some(stage: str, now: datetime) -> ColumnElement[bool]:
+    early = parts.settings.lease_s
+    work = select(IMAGES.c.id).where(IMAGES.c.stage == stage, _open(stage, now))
+    return or_(work.where(IMAGES.c.due_at <= now).exists(), work.where(_stray(now, early)).exists())
 
 
-_DUE = select(*(or_(*map(_is_due, stages)).label(lane) for lane, stages in LANES.items()))
+def _open(stage: str, now: datetime) -> ColumnElement[bool]:
+    return not_(select(Pause.key).where(pause.in_force(now)).exists()) if stage == PAUSED else true()
+
+
+def _stray(now: datetime, lease_s: float) -> ColumnElement[bool]:
+    """Find what no lease and no delay puts off so far: the clock has been set back since."""
+    return IMAGES.c.due_at > now + timedelta(seconds=2 * max(lease_s, PUT_OFF_S))
 
 
 def claim(lane: str, lease_s: float) -> Claim | None:
@@ -47,25 +78,20 @@ def _claim(stage: str, lease_s: float) -> Claim | None:
     """Claim in one statement on both databases.
 
     A row that is still marked as running had a holder who neither finished nor gave it back: that
-    counts as a crash.
+    counts as a crash, unless the clock is to blame.
     """
     now = utc_now()
-    longest_due = (
-        select(IMAGES.c.id)
-        .where(IMAGES.c.stage == stage, IMAGES.c.due_at <= now)
-        .order_by(IMAGES.c.due_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)  # SQLite drops this clause, its writers queue up anyway
-        .scalar_subquery()
-    )
+    stray, overdue = _first(stage, now, _stray(now, lease_s)), _first(stage, now, IMAGES.c.due_at <= now)
+    crashed = IMAGES.c.running & (IMAGES.c.due_at <= now)
     statement = (
         update(IMAGES)
-        .where(IMAGES.c.id == longest_due)
+        .where(IMAGES.c.id == func.coalesce(stray, overdue))
         .values(
             attempt=IMAGES.c.attempt + 1,
             due_at=now + timedelta(seconds=lease_s),
-            crashes=IMAGES.c.crashes + case((IMAGES.c.running, 1), else_=0),
+            crashes=IMAGES.c.crashes + case((crashed, 1), else_=0),
             running=True,
+            calling=False,
         )
         .returning(IMAGES.c.id, IMAGES.c.attempt, IMAGES.c.crashes)
     )
@@ -74,25 +100,25 @@ def _claim(stage: str, lease_s: float) -> Claim | None:
     return Claim(row.id, stage, row.attempt, row.crashes) if row else None
 
 
+def _first(stage: str, now: datetime, condition: ColumnElement[bool]) -> ScalarSelect[UUID]:
+    return (
+        select(IMAGES.c.id)
+        .where(IMAGES.c.stage == stage, _open(stage, now), condition)
+        .order_by(IMAGES.c.due_at, IMAGES.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=IMAGES)  # SQLite drops this clause, its writers queue up anyway
+        .scalar_subquery()
+    )
+
+
 def renew(claims: Sequence[Claim], lease_s: float) -> None:
     """Push the ends of the leases ahead, of those claims that still hold."""
     _touch(claims, IMAGES.c.running, due_at=utc_now() + timedelta(seconds=lease_s))
 
 
-def release(claims: Sequence[Claim]) -> None:
-    """Give work back untouched and due at once; this is no crash."""
-    _touch(claims, due_at=utc_now(), running=False)
-
-
-def postpone(claim: Claim, delay_s: float, to: str | None = None, **values: Any) -> None:
-    """Give work back, due in ``delay_s`` seconds in the stage ``to``, with ``values`` noted on the row."""
-    due_at = utc_now() + timedelta(seconds=delay_s)
-    _touch([claim], due_at=due_at, running=False, stage=to or claim.stage, **values)
-
-
-def note(claim: Claim, **values: Any) -> bool:
-    """Write ``values`` on the row ahead of a step that must not be taken twice; False when not held."""
-    return _touch([claim], **values) == 1
+def release(claims: Sequence[Claim], delay_s: float = 0.0) -> None:
+    """Give work back untouched, due at once or in ``delay_s`` seconds; this is no crash."""
+    _touch(claims, due_at=utc_now() + timedelta(seconds=delay_s), running=False)
 
 
 def leave_as_crashed(claim: Claim) -> None:
@@ -101,8 +127,9 @@ def leave_as_crashed(claim: Claim) -> None:
 
 
 def queued() -> int:
-    """Count the pictures that some work is still to be done on."""
-    count = db.session.scalar(select(func.count()).where(Image.stage.is_not(None)))
+    """Count the pictures that some work can be done on; what waits for a pause to end does not count."""
+    waiting = and_(IMAGES.c.stage == PAUSED, not_(_open(PAUSED, utc_now())))
+    count = db.session.scalar(select(func.count()).where(IMAGES.c.stage.is_not(None), not_(waiting)))
     db.session.rollback()
     return count or 0
 

@@ -9,7 +9,7 @@ from imgpipe.database.engine import writing
 from imgpipe.database.models import Image
 from imgpipe.errors import Conflict, InvalidParameter
 from imgpipe.extensions import parts
-from imgpipe.pictures import authorship, caption, gallery, lifecycle, queue
+from imgpipe.pictures import authorship, gallery, lifecycle, pause, queue
 
 Wish = Mapping[str, Any]
 
@@ -25,8 +25,8 @@ def ask(image_id: UUID, wish: Wish) -> Image:
         queued = lifecycle.recaption(session, Image.id == image_id, wish)
     if not queued:
         raise Conflict(_reason(gallery.find(image_id)))
-    caption.resume()
-    parts.jobs.wake(queue.CAPTION, image_id)
+    pause.end()
+    parts.jobs.wake(queue.CAPTION)
     return gallery.find(image_id)
 
 

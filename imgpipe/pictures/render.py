@@ -2,10 +2,8 @@
 
 import hashlib
 import io
-import logging
 import time
 import zipfile
-from collections.abc import Iterable
 from typing import Any
 
 from imgpipe.database.engine import db
@@ -15,59 +13,74 @@ from imgpipe.extensions import parts
 from imgpipe.imaging import pipeline
 from imgpipe.imaging.work import Derivative
 from imgpipe.jobs.protocol import Claim
-from imgpipe.pictures import gallery, lifecycle, queue
+from imgpipe.pictures import gallery
+from imgpipe.pictures.outcome import Done, Failed, Later, Outcome, Stage
+from imgpipe.pictures.queue import CAPTION
 from imgpipe.storage.protocol import MissingObject
 
-AWAY_PAUSE_S = 2.0
-log = logging.getLogger(__name__)
+AWAY_S = 2.0
 
 
-def render(claim: Claim) -> None:
+def work(claim: Claim) -> Outcome | None:
     """Turn a claimed upload into metadata and thumbnails, or into a failure with a reason."""
     image = db.session.get(Image, claim.image_id)
     db.session.remove()  # hold no connection while pixels are at work
     if image is None:
-        return
+        return None
     try:
-        _render(claim, image)
-    except MissingObject:
-        lifecycle.fail(claim, "original_missing", "The original file is missing.")
-    except ImgpipeError as error:
-        lifecycle.fail(claim, error.code, error.message)
-    except OSError as error:
-        log.warning("storage is away, the picture waits: %s", error.strerror)
-        queue.postpone(claim, AWAY_PAUSE_S)
+        return _render(image)
+    except (MissingObject, ImgpipeError, OSError) as error:
+        return judge(error)
 
 
-def _render(claim: Claim, image: Image) -> None:
+def give_up(_claim: Claim) -> Outcome:
+    """End a picture that crashed too often."""
+    return Failed(line="given up", code="crashed", sentence="Processing this picture crashed repeatedly.")
+
+
+STAGE = Stage(work, give_up)
+
+
+def judge(error: MissingObject | ImgpipeError | OSError) -> Failed | Later:
+    """Decide what an error means: the picture's end, or a wait for whatever is away."""
+    if isinstance(error, MissingObject):
+        return _failed("original_missing", "The original file is missing.")
+    if isinstance(error, ImgpipeError) and error.status < 500:
+        return _failed(error.code, error.message)
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    return Later(line=f"storage is away, the picture waits: {reason}", delay_s=AWAY_S, stalled=True)
+
+
+def _failed(code: str, sentence: str) -> Failed:
+    return Failed(line=f"failed: {code}: {sentence}", code=code, sentence=sentence)
+
+
+def _render(image: Image) -> Done:
     with gallery.open_stored(image) as stream:
         data = stream.read()
     started = time.perf_counter()
     work = pipeline.run(data, parts.settings.thumbnails)
     thumbnails = [_keep(image, derivative) for derivative in work.derivatives]
     original_key = _archive(image, data)
-    frees = [key for key in (image.original_key,) if key and key != original_key]
     facts: dict[str, Any] = dict(work.metadata)
     exif = facts.pop("exif")
-    finished = lifecycle.finish(
-        claim,
+    values = {
+        "facts": facts,
+        "exif": exif,
+        "color": work.color or "",
+        "perceptual_hash": work.perceptual_hash,
+        "original_key": original_key,
+        "caption_status": "pending" if parts.captioner else "skipped",
+    }
+    return Done(
+        line=f"rendered {facts['width']}x{facts['height']} {facts['format']}",
+        then=CAPTION if parts.captioner else None,
         worked_ms=round((time.perf_counter() - started) * 1000),
-        then=queue.CAPTION if parts.captioner else None,
+        values=values,
         thumbnails=thumbnails,
-        frees=frees,
-        facts=facts,
-        exif=exif,
-        color=work.color or "",
-        perceptual_hash=work.perceptual_hash,
-        original_key=original_key,
-        caption_status="pending" if parts.captioner else "skipped",
+        made=[key for key in (original_key, image.original_key, *(row["key"] for row in thumbnails)) if key],
+        frees=[key for key in (image.original_key,) if key and key != original_key],
     )
-    if finished:
-        if parts.captioner:
-            parts.jobs.wake(queue.CAPTION, image.id)
-        _drop(frees)
-    elif not lifecycle.exists(claim.image_id):  # deleted meanwhile: our files would be orphans
-        _drop({original_key, image.original_key, *(thumbnail["key"] for thumbnail in thumbnails)})
 
 
 def describe(derivative: Derivative) -> dict[str, Any]:
@@ -100,8 +113,3 @@ def _archive(image: Image, data: bytes) -> str | None:
     key = f"originals/{image.id.hex[-2:]}/{image.id}.zip"
     parts.storage.put(key, packed.getvalue())
     return key
-
-
-def _drop(keys: Iterable[str | None]) -> None:
-    for key in filter(None, keys):
-        gallery.discard(key)

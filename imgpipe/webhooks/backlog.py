@@ -45,16 +45,20 @@ class WebhookBacklog:
         with self._app.app_context():
             queue.release(claims)
 
-    def run(self, claim: Claim) -> None:
-        """Deliver, and write down how it went; when that fails, the lease ends and it is delivered again."""
+    def run(self, claim: Claim) -> bool:
+        """Deliver, and write down how it went; when that fails, the lease ends and it is delivered again.
+
+        Returns False where the database is away.
+        """
         with self._app.app_context(), logs.about(str(claim.image_id)):
             try:
                 self._run(claim)
             except Exception as error:
-                if not outages.is_away(error):
-                    log.exception("a delivery failed unexpectedly")
-                else:
+                if outages.is_away(error):
                     log.warning("the database is away, the event goes out again: %s", outages.reason(error))
+                    return False
+                log.exception("a delivery failed unexpectedly")
+            return True
 
     def _run(self, claim: Claim) -> None:
         parcel = queue.open_parcel(claim)

@@ -10,7 +10,6 @@ from functools import partial
 from operator import add
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from flask import Flask
 from werkzeug.test import TestResponse
@@ -37,7 +36,7 @@ class Later(InlineJobs):
 
     eager = False
 
-    def wake(self, lane: str, image_id: UUID | None = None) -> None:
+    def wake(self, lane: str) -> None:
         """Leave it, unless ``eager``."""
         if self.eager:
             super().wake(lane)

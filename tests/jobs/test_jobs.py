@@ -31,15 +31,16 @@ class Notebook:
         self._answer()
         return ["render"] if self.waiting else []
 
-    def claim(self, stage: str) -> Claim | None:
+    def claim(self, lane: str) -> Claim | None:
         self._answer()
         with self._lock:
-            return Claim(self.waiting.pop(0), stage, 1) if self.waiting else None
+            return Claim(self.waiting.pop(0), lane, 1) if self.waiting else None
 
-    def run(self, claim: Claim) -> None:
+    def run(self, claim: Claim) -> bool:
         self.go_on.wait(PATIENCE_S)
         with self._lock:
             self.done.append(claim.image_id)
+        return True
 
     def renew(self, claims: Sequence[Claim]) -> None:
         self.renewed += claims
@@ -93,7 +94,7 @@ def threads(backlog: Notebook) -> Iterator[ThreadJobs]:
 def test_what_is_queued_is_done_once_each_after_a_wake(jobs: Jobs, backlog: Notebook) -> None:
     ids = [uuid4() for _ in range(50)]
     backlog.waiting += ids
-    jobs.wake("render", ids[0])
+    jobs.wake("render")
     until(lambda: len(backlog.done) == len(ids))
     assert sorted(backlog.done) == sorted(ids)
 
@@ -105,7 +106,7 @@ def test_a_ping_of_whoever_is_at_work_is_quiet(jobs: Jobs) -> None:
 def test_starting_twice_is_fine(jobs: Jobs, backlog: Notebook) -> None:
     jobs.start()
     backlog.waiting.append(uuid4())
-    jobs.wake("render", backlog.waiting[0])
+    jobs.wake("render")
     until(lambda: len(backlog.done) == 1)
 
 
@@ -117,7 +118,7 @@ def test_closing_says_that_the_end_is_near_and_closing_twice_is_fine(jobs: Jobs)
 
 
 def test_a_wake_for_a_stage_without_workers_is_only_a_hint(threads: ThreadJobs) -> None:
-    threads.wake("nobody", uuid4())
+    threads.wake("nobody")
 
 
 def test_work_that_nobody_announced_is_found(threads: ThreadJobs, backlog: Notebook) -> None:
@@ -148,7 +149,7 @@ def test_a_stop_gives_back_what_is_running_and_takes_nothing_more(
     threads.close()
     assert len(backlog.released) == 2
     backlog.go_on.set()
-    threads.wake("render", uuid4())
+    threads.wake("render")
     until(lambda: len(backlog.done) == 2)
     assert len(backlog.waiting) == 3
 
@@ -167,7 +168,7 @@ def test_a_database_that_goes_away_and_comes_back_stops_nobody_for_good(
 ) -> None:
     backlog.away = True
     backlog.waiting.append(uuid4())
-    threads.wake("render", backlog.waiting[0])
+    threads.wake("render")
     time.sleep(0.5)
     backlog.away = False
     until(lambda: len(backlog.done) == 1)
@@ -176,10 +177,11 @@ def test_a_database_that_goes_away_and_comes_back_stops_nobody_for_good(
 
 def test_a_worker_that_is_surprised_goes_on_with_the_next() -> None:
     class Surprise(Notebook):
-        def run(self, claim: Claim) -> None:
+        def run(self, claim: Claim) -> bool:
             super().run(claim)
             if len(self.done) == 1:
                 raise RuntimeError("unforeseen")
+            return True
 
     surprising = Surprise()
     jobs = ThreadJobs(surprising, {"render": 1}, lease_s=1)

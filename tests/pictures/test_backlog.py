@@ -11,8 +11,9 @@ from imgpipe.clock import utc_now
 from imgpipe.database.engine import db, writing
 from imgpipe.database.models import Image
 from imgpipe.jobs.protocol import Claim
-from imgpipe.pictures import queue
-from imgpipe.pictures.backlog import DatabaseBacklog, Stage
+from imgpipe.pictures import queue, render
+from imgpipe.pictures.backlog import DatabaseBacklog
+from imgpipe.pictures.outcome import Done, Later, Outcome, Stage
 from imgpipe.pictures.queue import RENDER
 from tests.pictures.queueing import enter, row
 
@@ -25,9 +26,12 @@ def in_app(app: Flask) -> Iterator[None]:
         yield
 
 
-def work_off(app: Flask, stage: Stage, times: int) -> list[Claim]:
+Work = Callable[[Claim], Outcome | None]
+
+
+def work_off(app: Flask, work: Work, times: int) -> list[Claim]:
     """Do what is in the lane as often as told, as if its time had come; return the claims."""
-    backlog = DatabaseBacklog(app, {RENDER: stage}, LEASE_S)
+    backlog = DatabaseBacklog(app, {RENDER: Stage(work, render.give_up)}, LEASE_S)
     claims = []
     for _ in range(times):
         with writing(durable=False) as session:
@@ -38,11 +42,12 @@ def work_off(app: Flask, stage: Stage, times: int) -> list[Claim]:
     return claims
 
 
-def ask_wrongly(_claim: Claim) -> None:
+def ask_wrongly(_claim: Claim) -> Outcome | None:
     db.session.execute(text("UPDATE tallies SET WHERE shard = 1"))
+    return None
 
 
-def find_it_read_only(_claim: Claim) -> None:
+def find_it_read_only(_claim: Claim) -> Outcome | None:
     if db.engine.dialect.name == "postgresql":
         db.session.execute(text("SET TRANSACTION READ ONLY"))
         db.session.execute(text("UPDATE tallies SET total = 1"))
@@ -52,18 +57,17 @@ def find_it_read_only(_claim: Claim) -> None:
             connection.execute(text("UPDATE tallies SET total = 1"))
         finally:
             connection.execute(text("PRAGMA query_only = 0"))
+    return None
 
 
-def be_puzzled(_claim: Claim) -> None:
+def be_puzzled(_claim: Claim) -> Outcome | None:
     raise RuntimeError("unforeseen")
 
 
-@pytest.mark.parametrize("stage", [ask_wrongly, be_puzzled])
-def test_a_bug_of_ours_ends_the_picture_as_crashed_at_its_fourth_claim(
-    app: Flask, stage: Callable[[Claim], None]
-) -> None:
+@pytest.mark.parametrize("work", [ask_wrongly, be_puzzled])
+def test_a_bug_of_ours_ends_the_picture_as_crashed_at_its_fourth_claim(app: Flask, work: Work) -> None:
     id = enter()
-    claims = work_off(app, stage, 10)
+    claims = work_off(app, work, 10)
     assert [claim.crashes for claim in claims] == [0, 1, 2, 3]
     assert (row(id).status, row(id).error_code) == ("failed", "crashed")
 
@@ -76,3 +80,24 @@ def test_a_database_that_is_away_counts_no_crash_and_makes_the_work_wait(app: Fl
     assert (image.status, image.running) == ("processing", False)
     assert image.due_at > utc_now()
     assert queue.due() == []
+
+
+@pytest.mark.parametrize(
+    ("work", "got_on"),
+    [
+        (lambda _: Done(line="done"), True),
+        (lambda _: None, True),
+        (lambda _: Later(line="not yet", delay_s=1), True),
+        (lambda _: Later(line="storage is away", delay_s=1, stalled=True), False),
+        (find_it_read_only, False),
+        (be_puzzled, True),
+    ],
+)
+def test_a_lane_is_told_when_what_comes_next_would_get_no_further(
+    app: Flask, work: Work, got_on: bool
+) -> None:
+    enter()
+    backlog = DatabaseBacklog(app, {RENDER: Stage(work, render.give_up)}, LEASE_S)
+    claim = backlog.claim(RENDER)
+    assert claim is not None
+    assert backlog.run(claim) is got_on

@@ -1,5 +1,6 @@
 """The caption stage: one outcome a picture, told honestly, never paid for twice, never in the way."""
 
+import base64
 import json
 import time
 from datetime import timedelta
@@ -13,10 +14,13 @@ from sqlalchemy import select, update
 
 from imgpipe.clock import utc_now
 from imgpipe.database.engine import db, writing
-from imgpipe.database.models import Image, Pause
+from imgpipe.database.models import Image
 from imgpipe.extensions import parts
-from imgpipe.pictures import caption, queue, stats
+from imgpipe.jobs.threads import ThreadJobs
+from imgpipe.pictures import caption, pause, queue, stats
+from imgpipe.pictures.backlog import DatabaseBacklog
 from tests.captions.provider import SENTENCE, Provider
+from tests.conftest import Clock
 from tests.factories import AppFactory, jpeg, shown, transparent_png, upload
 
 KEY = "sk-test-4mZq8Wv2Lr7Xc1Tn"
@@ -161,7 +165,7 @@ def test_a_worker_that_lost_its_claim_makes_no_call(
         claim = queue.claim(queue.CAPTION, 30)
         assert claim is not None
         change(app, attempt=claim.attempt + 1)
-        caption.caption(claim)
+        assert caption.work(claim) is None
     assert len(provider.posts) == calls
 
 
@@ -195,13 +199,148 @@ def test_the_pause_is_told_by_health_which_stays_ready(client: FlaskClient, prov
     assert ready.json["captions"]["paused"] == "quota_exhausted: No money left"
 
 
-def test_a_pause_ends_by_itself(client: FlaskClient, app: Flask, provider: Provider) -> None:
+def pending(client: FlaskClient, provider: Provider, count: int) -> list[dict[str, Any]]:
+    """Begin a pause, and upload some pictures meanwhile."""
     provider.fault = "insufficient_quota"
     upload(client)
+    return [shown(client, upload(client, jpeg(100 + number, 100))) for number in range(count)]
+
+
+def test_what_comes_during_a_pause_is_a_success_whose_caption_is_pending_with_the_reason(
+    client: FlaskClient, provider: Provider
+) -> None:
+    image = pending(client, provider, 1)[0]
+    assert (image["status"], image["caption_status"], image["caption"]) == ("success", "pending", None)
+    assert image["caption_error"]["code"] == "paused"
+    assert client.get("/api/stats").json["data"]["processing"] == 0  # type: ignore[index]
+
+
+def test_captions_that_waited_are_made_by_themselves_when_the_pause_ends_the_oldest_first(
+    client: FlaskClient, app: Flask, provider: Provider, service_clock: Clock
+) -> None:
+    waiting = pending(client, provider, 3)
+    provider.fault, provider.sentence = "", "A picture"
+    before = len(provider.posts)
+    with app.app_context():
+        assert queue.due() == []
+        service_clock.advance(pause.PAUSE_S)
+        assert queue.due() == [queue.CAPTION]
+        parts.jobs.wake(queue.CAPTION)
+    images = [shown(client, image["image_id"]) for image in waiting]
+    assert {(each["caption"], each["caption_status"], each["caption_error"]) for each in images} == {
+        ("A picture", "done", None)
+    }
+    sent = [json.loads(call.body) for call in provider.posts[before:]]
+    assert len(sent) == 3
+    assert [medium(client, image) for image in images] == [picture(body) for body in sent]
+
+
+def medium(client: FlaskClient, image: dict[str, Any]) -> bytes:
+    data: bytes = client.get(image["thumbnails"]["medium"]).data
+    return data
+
+
+def picture(body: dict[str, Any]) -> bytes:
+    url = body["messages"][0]["content"][1]["image_url"]["url"]
+    return base64.b64decode(url.partition(",")[2])
+
+
+def test_a_pause_that_was_too_short_lets_one_call_through_at_its_end(
+    client: FlaskClient, app: Flask, provider: Provider, service_clock: Clock
+) -> None:
+    pending(client, provider, 3)
+    for again in range(2, 5):
+        service_clock.advance(pause.PAUSE_S)
+        with app.app_context():
+            parts.jobs.wake(queue.CAPTION)
+            assert queue.due() == []
+        assert len(provider.posts) == again
+    statuses = [image["caption_status"] for image in listed(client)]
+    assert statuses == ["pending"] * 3 + ["failed"]
+
+
+def test_a_restart_forgets_no_caption_that_waits(
+    make_app: AppFactory, provider: Provider, service_clock: Clock
+) -> None:
+    options = openai(provider)
+    client = make_app(**options).test_client()
+    image_id = pending(client, provider, 1)[0]["image_id"]
     provider.fault = ""
-    with app.app_context(), writing(durable=False) as session:
-        session.execute(update(Pause).values(ends_at=utc_now()))
-    assert shown(client, upload(client, jpeg(100, 100)))["caption"] == SENTENCE
+    service_clock.advance(pause.PAUSE_S)
+    again = make_app(**options)
+    with again.app_context():
+        parts.jobs.wake(queue.CAPTION)
+    assert shown(client, image_id)["caption"] == SENTENCE
+
+
+def test_a_pause_under_a_clock_that_is_set_back_is_over(
+    client: FlaskClient, app: Flask, provider: Provider, service_clock: Clock
+) -> None:
+    pending(client, provider, 1)
+    service_clock.advance(-3600)
+    with app.app_context():
+        assert pause.find() is None
+        assert queue.due() == [queue.CAPTION]
+
+
+def test_a_caption_that_waits_can_be_asked_for_at_once(client: FlaskClient, provider: Provider) -> None:
+    image_id = pending(client, provider, 1)[0]["image_id"]
+    provider.fault = ""
+    assert client.post(f"/api/images/{image_id}/retry").status_code == 202
+    assert shown(client, image_id)["caption"] == SENTENCE
+
+
+def test_the_command_ends_although_captions_wait(make_app: AppFactory, provider: Provider) -> None:
+    client = make_app().test_client()
+    for number in range(3):
+        upload(client, jpeg(100 + number, 100))
+    provider.fault = "insufficient_quota"
+    result = make_app(**openai(provider)).test_cli_runner().invoke(args=["images", "caption", "--missing"])
+    assert result.exit_code == 0, result.output
+    assert len(provider.posts) == 1
+    assert sorted(image["caption_status"] for image in listed(client)) == ["failed", "pending", "pending"]
+
+
+def test_captions_that_wait_for_a_captioner_that_is_gone_are_skipped(
+    make_app: AppFactory, client: FlaskClient, provider: Provider
+) -> None:
+    image_id = pending(client, provider, 1)[0]["image_id"]
+    with make_app().app_context():
+        parts.jobs.wake(queue.CAPTION)
+    image = shown(client, image_id)
+    assert (image["caption_status"], image["caption_error"]) == ("skipped", None)
+
+
+def test_a_failed_recaption_keeps_the_old_caption_and_says_why(
+    client: FlaskClient, app: Flask, provider: Provider
+) -> None:
+    image_id = upload(client)
+    change(app, caption_key="another captioner")
+    provider.fault = "empty"
+    with app.app_context():
+        caption.again("all")
+    work_on(app)
+    image = shown(client, image_id)
+    assert (image["status"], image["caption"], image["caption_status"]) == ("success", SENTENCE, "done")
+    assert image["caption_error"]["code"] == "empty"
+    provider.fault, provider.sentence = "", "A cat"
+    assert client.post(f"/api/images/{image_id}/retry").status_code == 202
+    image = shown(client, image_id)
+    assert (image["caption"], image["caption_status"], image["caption_error"]) == ("A cat", "done", None)
+
+
+@pytest.mark.parametrize("which", ["missing", "all"])
+def test_captioning_two_files_of_the_same_bytes_anew_comes_to_an_end(
+    make_app: AppFactory, provider: Provider, which: str
+) -> None:
+    client = make_app().test_client()
+    for _ in range(2):
+        upload(client)
+    app = make_app(**openai(provider))
+    result = app.test_cli_runner().invoke(args=["images", "caption", f"--{which}"])
+    assert result.exit_code == 0, result.output
+    assert [image["caption"] for image in listed(client)] == [SENTENCE] * 2
+    assert len(provider.posts) == 1
 
 
 def test_a_new_key_is_a_new_chance(make_app: AppFactory, provider: Provider) -> None:
@@ -239,15 +378,73 @@ def test_another_prompt_is_another_caption(make_app: AppFactory, provider: Provi
     assert len(provider.posts) == 2
 
 
-def test_a_picture_waits_while_its_older_twin_is_captioned(
+def test_a_picture_waits_while_its_twin_is_asked_about(
     client: FlaskClient, app: Flask, provider: Provider
 ) -> None:
     provider.fault = "status_500"
     upload(client)
-    change(app, running=True)
+    change(app, running=True, calling=True, due_at=utc_now() + timedelta(seconds=30))
     provider.fault = ""
     upload(client)
     assert len(provider.posts) == 1
+
+
+def test_an_older_picture_that_comes_back_waits_for_the_younger_one_that_is_asked_about(
+    client: FlaskClient, app: Flask, provider: Provider
+) -> None:
+    provider.fault = "status_500"
+    upload(client)
+    older = row(app)["id"]
+    upload(client)
+    asked = len(provider.posts)
+    with app.app_context(), writing(durable=False) as session:
+        younger = update(Image).where(Image.id != older)
+        session.execute(younger.values(running=True, calling=True, due_at=utc_now() + timedelta(seconds=30)))
+        session.execute(update(Image).where(Image.id == older).values(due_at=utc_now()))
+    with app.app_context():
+        parts.jobs.wake(queue.CAPTION)
+    assert len(provider.posts) == asked
+
+
+def test_twins_that_are_claimed_at_the_same_moment_are_paid_for_once(
+    make_app: AppFactory, provider: Provider
+) -> None:
+    client = make_app().test_client()
+    for _ in range(6):
+        upload(client)
+    app = make_app(**openai(provider, IMGPIPE_CAPTION_WORKERS="6"))
+    with app.app_context():
+        assert caption.again("missing") == 6
+        settings = parts.settings
+        stages = dict.fromkeys(queue.LANES[queue.CAPTION], caption.STAGE)
+        backlog = DatabaseBacklog(app, stages, settings.lease_s)
+    jobs = ThreadJobs(backlog, {queue.CAPTION: 6}, settings.lease_s)
+    jobs.start()
+    deadline = time.monotonic() + 30
+    while {image["caption"] for image in listed(client)} != {SENTENCE}:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    jobs.close()
+    assert len(provider.posts) == 1
+
+
+def listed(client: FlaskClient) -> list[dict[str, Any]]:
+    body: dict[str, Any] = client.get("/api/images").json or {}
+    images: list[dict[str, Any]] = body["data"]
+    return images
+
+
+def test_a_kill_during_the_third_call_makes_it_no_fourth(
+    client: FlaskClient, app: Flask, provider: Provider
+) -> None:
+    provider.fault = "status_500"
+    image_id = upload(client)
+    calls = len(provider.posts)
+    change(app, caption_calls=3, running=True, calling=True)
+    work_on(app, 1)
+    image = shown(client, image_id)
+    assert (image["caption_status"], image["caption_error"]["code"]) == ("failed", "upstream_error")
+    assert len(provider.posts) == calls
 
 
 def test_neither_key_nor_data_uri_is_kept_or_logged_or_answered(

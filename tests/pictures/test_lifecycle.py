@@ -14,7 +14,8 @@ from imgpipe.database.engine import db, writing
 from imgpipe.database.models import Image, Thumbnail
 from imgpipe.jobs.protocol import Claim
 from imgpipe.pictures import lifecycle, queue, stats
-from imgpipe.pictures.queue import CAPTION, RENDER
+from imgpipe.pictures.outcome import Done, Failed, Later
+from imgpipe.pictures.queue import CAPTION, PAUSED, RENDER
 from tests.conftest import Clock
 from tests.pictures.queueing import LONG_S, SHORT_S, claim, enter, row
 
@@ -37,7 +38,11 @@ THUMBNAIL = {
 
 
 def finish(held: Claim) -> bool:
-    return lifecycle.finish(held, worked_ms=5, then=None, thumbnails=[THUMBNAIL])
+    return lifecycle.settle(held, Done(line="rendered", worked_ms=5, thumbnails=[THUMBNAIL]))
+
+
+def fail(held: Claim) -> bool:
+    return lifecycle.settle(held, Failed(line="failed", code="corrupt_image", sentence="damaged"))
 
 
 def test_a_picture_is_claimed_once_and_the_longest_waiting_first() -> None:
@@ -86,7 +91,7 @@ def test_what_is_given_back_is_due_at_once_and_no_crash() -> None:
 
 def test_what_is_postponed_is_due_later_and_no_crash(service_clock: Clock) -> None:
     enter()
-    queue.postpone(claim(), SHORT_S)
+    lifecycle.settle(claim(), Later(line="not yet", delay_s=SHORT_S))
     assert queue.claim(RENDER, LONG_S) is None
     service_clock.advance(2 * SHORT_S)
     assert claim().crashes == 0
@@ -98,7 +103,7 @@ def test_the_result_of_a_holder_whose_claim_passed_on_is_thrown_away(service_clo
     service_clock.advance(2 * SHORT_S)
     present = claim()
     assert not finish(late)
-    assert not lifecycle.fail(late, "corrupt_image", "too late")
+    assert not fail(late)
     assert row(id).status == "processing"
     assert db.session.scalars(select(Thumbnail)).all() == []
     assert finish(present)
@@ -145,7 +150,7 @@ def test_a_result_for_a_deleted_picture_is_thrown_away() -> None:
 def test_a_retry_starts_afresh_and_shuts_out_those_who_held_it_before() -> None:
     id = enter()
     before = claim()
-    lifecycle.fail(before, "corrupt_image", "damaged")
+    fail(before)
     assert stats.totals().failed == 1
     lifecycle.retry(id)
     held = claim()
@@ -169,18 +174,61 @@ def test_a_caption_that_took_no_time_is_written_all_the_same() -> None:
     finish(claim())
     with writing(durable=True) as session:
         assert lifecycle.recaption(session, Image.id == id) == 1
-    assert lifecycle.finish(claim(lane=CAPTION), worked_ms=0, then=None, caption_status="skipped")
+    assert lifecycle.settle(claim(lane=CAPTION), Done(line="skipped"))
     assert (row(id).stage, stats.totals().worked_ms) == (None, 5)
 
 
-def test_the_caption_of_a_successful_picture_that_crashed_too_often_is_given_up() -> None:
+def test_what_waits_for_a_pause_is_a_success_with_work_left() -> None:
+    id = enter()
+    assert lifecycle.settle(claim(), Done(line="waits", then=PAUSED))
+    image = row(id)
+    assert (image.status, image.stage, image.processed_at is None) == ("success", PAUSED, False)
+    assert (stats.totals().success, stats.totals().processing) == (1, 0)
+    assert finish(claim(lane=CAPTION))
+    assert stats.totals().success == 1
+
+
+def test_time_worked_on_a_finished_picture_is_counted_even_where_it_is_put_off() -> None:
     id = enter()
     finish(claim())
     with writing(durable=True) as session:
         lifecycle.recaption(session, Image.id == id)
-    lifecycle.abandon(claim(lane=CAPTION))
-    image = row(id)
-    assert (image.status, image.stage, image.caption_status) == ("success", None, "failed")
+    lifecycle.settle(claim(lane=CAPTION), Later(line="not yet", delay_s=0, worked_ms=7))
+    assert row(id).worked_ms == stats.totals().worked_ms == 12
+
+
+@pytest.mark.parametrize("stage", [RENDER, PAUSED])
+def test_a_clock_that_is_set_back_delays_nothing(service_clock: Clock, stage: str) -> None:
+    id = enter()
+    if stage == PAUSED:
+        lifecycle.settle(claim(), Done(line="waits", then=PAUSED))
+    service_clock.advance(-3600)
+    lane = queue.lane_of(stage)
+    assert queue.due() == [lane]
+    held = claim(lane=lane)
+    assert (held.image_id, held.crashes) == (id, 0)
+    assert queue.due() == []
+
+
+def test_a_clock_set_back_under_a_holders_feet_counts_no_crash(service_clock: Clock) -> None:
+    enter()
+    claim()
+    service_clock.advance(-3600)
+    assert claim().crashes == 0
+
+
+def test_what_fell_due_together_is_handed_out_in_the_order_of_the_uploads(service_clock: Clock) -> None:
+    ids = [enter() for _ in range(5)]
+    assert [claim().image_id for _ in range(5)] == ids
+
+
+def test_every_change_of_state_is_one_line_with_attempt_and_time(app: Flask) -> None:
+    enter()
+    lifecycle.settle(claim(), Later(line="not yet", delay_s=0, worked_ms=1))
+    lifecycle.settle(claim(), Done(line="rendered", worked_ms=2))
+    told = (app.extensions["imgpipe"].settings.data_dir / "logs/app.log").read_text()
+    lines = [line.partition("lifecycle: ")[2] for line in told.splitlines() if "lifecycle: " in line]
+    assert lines == ["not yet, attempt 1, 1 ms", "rendered, attempt 2, 2 ms"]
 
 
 def test_a_delete_that_waits_for_a_finishing_render_learns_of_its_files(app: Flask) -> None:
