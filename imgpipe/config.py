@@ -3,12 +3,13 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import Field, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from dotenv import load_dotenv
 
+from imgpipe import options
 from imgpipe.errors import ConfigError
 from imgpipe.settings import DATA_DIR, Settings
 
@@ -16,14 +17,7 @@ from imgpipe.settings import DATA_DIR, Settings
 _FOREIGN = re.compile(r"IMGPIPE_(.+_)?(SERVICE|PORT)(_.*)?")
 _SECRET = re.compile("KEY|SECRET|TOKEN|PASSWORD")
 # Named by the contract, their parts not built yet: to accept them in silence would be a lie.
-LATER = frozenset(
-    f"IMGPIPE_{name}"
-    for names in (
-        ("PUBLIC_METRICS", "PUBLIC_DOCS", "MAX_BACKLOG"),
-        ("DEDUPE",),
-    )
-    for name in names
-)
+LATER = frozenset({"IMGPIPE_DEDUPE"})
 
 
 def from_environment() -> Settings:
@@ -93,12 +87,5 @@ def _unwritable(settings: Settings) -> Iterator[str]:
 def table(settings: Settings) -> Iterator[tuple[str, str, str]]:
     """Yield (variable, value, help) for every option, secrets masked."""
     for entry in fields(settings):
-        yield entry.metadata["variable"], _shown(entry, getattr(settings, entry.name)), entry.metadata["help"]
-
-
-def _shown(entry: "Field[Any]", value: Any) -> str:
-    if entry.metadata["secret"] and value:
-        return re.sub(r"(?<=://).*(?=@)|(?<=\?).*", "***", value) if "://" in value else "***"
-    if isinstance(value, tuple):
-        return ",".join(value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        value = options.shown(getattr(settings, entry.name), entry.metadata["secret"])
+        yield entry.metadata["variable"], value, entry.metadata["help"]

@@ -174,3 +174,12 @@ def option(
     """Declare one field of ``Settings``: its variable, default, what is expected, and a line of help."""
     metadata = {"variable": variable, "expected": expected, "help": help, "parse": parse, "secret": secret}
     return field(default=default, metadata=metadata)
+
+
+def shown(value: Any, secret: bool) -> str:
+    """Write a value for people; of a secret URL only what is no secret."""
+    if secret and value:
+        return re.sub(r"(?<=://).*(?=@)|(?<=\?).*", "***", value) if "://" in value else "***"
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)

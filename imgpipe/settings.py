@@ -117,6 +117,12 @@ class Settings:
         options.names,
         secret=True,
     )
+    public_docs: bool = option(
+        "IMGPIPE_PUBLIC_DOCS", False, "true or false", "the documentation needs no key", options.flag
+    )
+    public_metrics: bool = option(
+        "IMGPIPE_PUBLIC_METRICS", False, "true or false", "/metrics needs no key", options.flag
+    )
     allowed_hosts: tuple[str, ...] = option(
         "IMGPIPE_ALLOWED_HOSTS",
         (),
@@ -202,6 +208,20 @@ class Settings:
         f"{RECIPE}, and more such names with a longest side of {LEAST_PX} to {MOST_PX} px",
         "sizes of thumbnails, each with its longest side, px; small and medium stay",
         read_recipe,
+    )
+    max_backlog: int = option(
+        "IMGPIPE_MAX_BACKLOG",
+        100_000,
+        "pictures from 1 to 1000000000",
+        "uploads are refused as busy while so many pictures wait",
+        options.between(1, 10**9),
+    )
+    min_free_bytes: int = option(
+        "IMGPIPE_MIN_FREE_BYTES",
+        256 * 2**20,
+        "bytes from 0 to 1099511627776",
+        "uploads are refused as busy while less of the disk is free, bytes",
+        options.between(0, 2**40),
     )
     expose_gps: bool = option(
         "IMGPIPE_EXPOSE_GPS", False, "true or false", "show GPS tags in the JSON", options.flag

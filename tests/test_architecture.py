@@ -17,7 +17,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("extensions",),
     ("pictures", "depthlogs"),
     ("installation",),
-    ("datasets", "doctor", "webhooks", "health", "shutdown", "startup", "serving", "slowclients"),
+    ("datasets", "doctor", "keys", "webhooks", "health", "shutdown", "startup", "serving", "slowclients"),
     ("api", "cli"),
     ("imgpipe",),
     ("__main__", "wsgi"),

@@ -9,6 +9,7 @@ from flask import Response, request
 from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.http.bodies import parse_json
 from imgpipe.api.http.idempotency import Answer, answer_once
+from imgpipe.api.http.scopes import READ, UPLOAD
 from imgpipe.api.schemas import CommentSchema, PageQuery, image_id, paged, uuid_in
 from imgpipe.database.models import Comment
 from imgpipe.database.paging import Page
@@ -31,7 +32,7 @@ _BODY = {
 blp = Blueprint("comments", __name__, description="Comments on pictures")
 
 
-@blp.route("/api/images/<id>/comments", methods=["POST"])
+@blp.route("/api/images/<id>/comments", methods=["POST"], scope=UPLOAD)
 @blp.response(201, CommentSchema)
 @blp.doc(requestBody=_BODY)
 def add_comment(id: str) -> Response:
@@ -45,7 +46,7 @@ def comment_once(id: str, shape: Callable[[Comment], Answer]) -> Response:
     return answer_once([json.dumps(text)], lambda seal: comments.add(about, text, seal), shape)
 
 
-@blp.route("/api/images/<id>/comments")
+@blp.route("/api/images/<id>/comments", scope=READ)
 @blp.arguments(PageQuery, location="query")
 @blp.response(200, paged(CommentSchema))
 def list_comments(query: dict[str, Any], id: str) -> Page[Comment]:

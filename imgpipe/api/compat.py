@@ -15,6 +15,7 @@ from imgpipe.api.frames import encode_rows
 from imgpipe.api.http import files, links
 from imgpipe.api.http.blueprint import PlainBlueprint
 from imgpipe.api.http.idempotency import Answer
+from imgpipe.api.http.scopes import READ, READ_OR_UPLOAD, UPLOAD
 from imgpipe.api.logs import BODY, accept_sent
 from imgpipe.api.ranges import RangeQuery, ReceiptSchema, asked, null_color
 from imgpipe.api.schemas import MAX_WAIT_S, ImageSchema, Utc, image_id
@@ -69,7 +70,7 @@ class OldReceiptSchema(ReceiptSchema):
     message = fields.Constant("CSV data uploaded successfully")
 
 
-@blp.route("/api/images/analyze-image", methods=["POST"])
+@blp.route("/api/images/analyze-image", methods=["POST"], scope=UPLOAD)
 @blp.response(200)
 def analyze_and_wait() -> tuple[dict[str, Any], int]:
     """Upload by the field `uploaded_file` and wait for the caption; 202 when that takes over 30 s."""
@@ -95,7 +96,7 @@ def _provider_answer(image: Image) -> Any:
     return {"error": {name: told.get(name) for name in ("message", "type", "param", "code")}}
 
 
-@blp.route("/api/thumbnails/<file_name>")
+@blp.route("/api/thumbnails/<file_name>", scope=READ_OR_UPLOAD)
 @blp.response(200, {"type": "string", "format": "binary"}, content_type="image/*")
 def thumbnail(file_name: str) -> Response:
     """Download `thumbnail_{image_id}.{jpg,png}`, the small one."""
@@ -109,14 +110,14 @@ def thumbnail(file_name: str) -> Response:
     return files.send(stream, row.size_bytes, files.MIME[row.format], row.etag, files.FOREVER, file_name)
 
 
-@blp.route("/analyze-image", methods=["POST"])
+@blp.route("/analyze-image", methods=["POST"], scope=UPLOAD)
 @blp.response(202, OldImageSchema)
 def analyze() -> Response:
     """Upload by the field `img`, a file or base64; processing goes on behind it."""
     return upload_once(lambda image: Answer(OldImageSchema().dump(image), 202))
 
 
-@blp.route("/images")
+@blp.route("/images", scope=READ)
 @blp.arguments(CursorQuery, location="query")
 @blp.response(200)
 def list_images(query: dict[str, Any]) -> dict[str, Any]:
@@ -124,7 +125,7 @@ def list_images(query: dict[str, Any]) -> dict[str, Any]:
     return _results(gallery.page(IMAGES, **query), OldImageSchema, links.beside)
 
 
-@blp.route("/image/<id>")
+@blp.route("/image/<id>", scope=READ)
 @blp.response(200)
 def show(id: str) -> dict[str, Any]:
     """Show a picture and the first page of its comments."""
@@ -133,14 +134,14 @@ def show(id: str) -> dict[str, Any]:
     return shown | {"comments": _comments(image.id, comments.page(image.id, COMMENTS))}
 
 
-@blp.route("/image/<id>/comment", methods=["POST"])
+@blp.route("/image/<id>/comment", methods=["POST"], scope=UPLOAD)
 @blp.response(201, OldCommentSchema)
 def add_comment(id: str) -> Response:
     """Comment on a picture."""
     return comment_once(id, lambda comment: Answer(OldCommentSchema().dump(comment), 201))
 
 
-@blp.route("/image/<id>/pag-comments")
+@blp.route("/image/<id>/pag-comments", scope=READ)
 @blp.arguments(CursorQuery, location="query")
 @blp.response(200)
 def list_comments(query: dict[str, Any], id: str) -> dict[str, Any]:
@@ -149,7 +150,7 @@ def list_comments(query: dict[str, Any], id: str) -> dict[str, Any]:
     return _comments(about, comments.page(about, COMMENTS, **query))
 
 
-@blp.route("/upload", methods=["POST"])
+@blp.route("/upload", methods=["POST"], scope=UPLOAD)
 @blp.response(200, OldReceiptSchema)
 @blp.doc(requestBody=BODY)
 def import_csv() -> logs.Receipt:
@@ -157,7 +158,7 @@ def import_csv() -> logs.Receipt:
     return accept_sent()
 
 
-@blp.route("/frames")
+@blp.route("/frames", scope=READ)
 @blp.arguments(RangeQuery, location="query")
 @blp.response(200, {"type": "array", "items": {"type": "string", "format": "byte"}})
 def list_frames(query: dict[str, Any]) -> Response:

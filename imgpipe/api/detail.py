@@ -7,6 +7,7 @@ from flask import Response, request
 from imgpipe.api.editing import tag
 from imgpipe.api.http import files
 from imgpipe.api.http.blueprint import Blueprint
+from imgpipe.api.http.scopes import READ, READ_OR_UPLOAD
 from imgpipe.api.http.share import Share
 from imgpipe.api.schemas import ImageSchema, WaitQuery, image_id
 from imgpipe.database.models import Image
@@ -29,7 +30,7 @@ def awaited(id: Any, wait_s: float) -> Image:
         _waiters.leave()
 
 
-@blp.route("/api/images/<image:id>")
+@blp.route("/api/images/<image:id>", scope=READ_OR_UPLOAD)
 @blp.arguments(WaitQuery, location="query")
 @blp.response(200, ImageSchema)
 def show(query: dict[str, int], id: str) -> Image:
@@ -57,7 +58,7 @@ def retry(id: str) -> Image:
     return gallery.retry(image_id(id))
 
 
-@blp.route("/api/images/<id>/original")
+@blp.route("/api/images/<id>/original", scope=READ)
 @blp.response(200, {"type": "string", "format": "binary"}, content_type="image/*")
 def original(id: str) -> Response:
     """Download the upload, byte for byte."""

@@ -8,6 +8,7 @@ from marshmallow import fields, validate
 
 from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.http.bodies import read_json
+from imgpipe.api.http.scopes import READ
 from imgpipe.api.schemas import CaptionSourceSchema, ImageSchema, Utc, image_id
 from imgpipe.database.labelmodels import EarlierCaption
 from imgpipe.database.models import Image
@@ -60,7 +61,7 @@ def edit(id: str) -> Image:
     return editing.edit(image_id(id), changes, _refuse_stale)
 
 
-@blp.route("/api/images/<id>/captions")
+@blp.route("/api/images/<id>/captions", scope=READ)
 @blp.response(200, EarlierCaptionSchema(many=True))
 def earlier_captions(id: str) -> list[EarlierCaption]:
     """List the captions that stood there before, newest first, at most 20."""

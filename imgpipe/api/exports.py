@@ -9,6 +9,7 @@ from flask import Flask, Response, current_app
 from marshmallow import fields, validate
 
 from imgpipe.api.http.blueprint import Blueprint
+from imgpipe.api.http.scopes import READ
 from imgpipe.api.http.share import Share
 from imgpipe.api.schemas import MAX_LIMIT, MAX_QUERY, Digits, ImagesQuery
 from imgpipe.datasets import samples, streams
@@ -45,7 +46,7 @@ class ExportQuery(ma.Schema):
     )
 
 
-@blp.route("/api/exports")
+@blp.route("/api/exports", scope=READ)
 @blp.arguments(ExportQuery, location="query")
 @blp.response(200, {"type": "string", "format": "binary"}, content_type="application/zip")
 @blp.alt_response(503, description="Too many exports at once")

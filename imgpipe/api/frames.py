@@ -12,6 +12,7 @@ from imgpipe.api import drawing
 from imgpipe.api.http import links
 from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.http.files import REVALIDATE
+from imgpipe.api.http.scopes import READ
 from imgpipe.api.ranges import ColormapSchema, FramesPageSchema, FramesQuery, asked, null_color
 from imgpipe.depthlogs.terms import scale_of
 from imgpipe.depthlogs.views import View
@@ -23,7 +24,7 @@ Query = dict[str, Any]
 blp = Blueprint("frames", __name__, description="Frames of depth logs")
 
 
-@blp.route("/api/frames")
+@blp.route("/api/frames", scope=READ)
 @blp.arguments(FramesQuery, location="query")
 @blp.response(200, FramesPageSchema)
 def show_frames(query: Query) -> Response:
@@ -44,7 +45,7 @@ def show_frames(query: Query) -> Response:
     return response
 
 
-@blp.route("/api/frames/colormaps")
+@blp.route("/api/frames/colormaps", scope=READ)
 @blp.response(200, ColormapSchema(many=True))
 def list_colormaps() -> list[colormap.Entry]:
     """List the colour maps, the default first; `_r` behind a name reverses it."""

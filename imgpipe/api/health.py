@@ -6,6 +6,7 @@ import marshmallow as ma
 
 from imgpipe import health
 from imgpipe.api.http.blueprint import PlainBlueprint
+from imgpipe.api.http.scopes import PUBLIC
 
 blp = PlainBlueprint("health", __name__, description="Health, outside the envelope")
 
@@ -18,14 +19,14 @@ class HealthSchema(ma.Schema):
     captions = ma.fields.Dict(metadata={"description": "who captions, and why captioning is paused"})
 
 
-@blp.route("/api/health/status")
+@blp.route("/api/health/status", scope=PUBLIC)
 @blp.response(200, HealthSchema)
 def status() -> dict[str, Any]:
     """Answer while the process serves."""
     return {"status": "healthy"}
 
 
-@blp.route("/api/health/ready")
+@blp.route("/api/health/ready", scope=PUBLIC)
 @blp.response(200, HealthSchema)
 @blp.alt_response(503, schema=HealthSchema)
 def ready() -> tuple[dict[str, Any], int]:

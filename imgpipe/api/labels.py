@@ -8,6 +8,7 @@ from marshmallow import fields
 
 from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.http.bodies import parse_json
+from imgpipe.api.http.scopes import READ
 from imgpipe.api.schemas import PageQuery, paged
 from imgpipe.database.paging import Page
 from imgpipe.errors import InvalidParameter
@@ -25,7 +26,7 @@ class LabelSchema(ma.Schema):
     count = fields.Integer()
 
 
-@blp.route("/api/labels")
+@blp.route("/api/labels", scope=READ)
 @blp.arguments(PageQuery, location="query")
 @blp.response(200, paged(LabelSchema))
 def list_labels(query: dict[str, Any]) -> Page[Counted]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from imgpipe.api.http.blueprint import Blueprint
+from imgpipe.api.http.scopes import READ
 from imgpipe.api.schemas import ImageItemSchema, ImagesQuery, paged
 from imgpipe.database.models import Image
 from imgpipe.database.paging import Page
@@ -11,7 +12,7 @@ from imgpipe.pictures import gallery
 blp = Blueprint("listing", __name__, description="List pictures")
 
 
-@blp.route("/api/images")
+@blp.route("/api/images", scope=READ)
 @blp.arguments(ImagesQuery, location="query")
 @blp.response(200, paged(ImageItemSchema))
 def list_images(query: dict[str, Any]) -> Page[Image]:

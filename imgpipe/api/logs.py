@@ -10,6 +10,7 @@ from flask import Response, request
 from imgpipe.api.http import links
 from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.http.requests import BODY_BYTES, limit_body, too_large
+from imgpipe.api.http.scopes import READ, UPLOAD
 from imgpipe.api.ranges import LogSchema, LogsQuery, ReceiptSchema
 from imgpipe.api.schemas import paged
 from imgpipe.database.depthmodels import DepthLog
@@ -19,6 +20,7 @@ from imgpipe.depthlogs.logs import Receipt
 from imgpipe.depthlogs.terms import Terms
 from imgpipe.errors import InvalidParameter, NoFile
 from imgpipe.extensions import parts
+from imgpipe.pictures import admission
 from imgpipe.scanlines import scale, units
 from imgpipe.scanlines.csvfile import READ_BYTES
 
@@ -46,7 +48,7 @@ BODY = {
 blp = Blueprint("depth logs", __name__, description="Depth logs")
 
 
-@blp.route("/api/frames", methods=["POST"])
+@blp.route("/api/frames", methods=["POST"], scope=UPLOAD)
 @blp.response(201, ReceiptSchema)
 @blp.doc(requestBody=BODY)
 def import_csv() -> tuple[Receipt, int, dict[str, str]]:
@@ -63,7 +65,7 @@ def import_csv() -> tuple[Receipt, int, dict[str, str]]:
     return receipt, 201, {"Location": links.log(receipt.log)}
 
 
-@blp.route("/api/frames/logs")
+@blp.route("/api/frames/logs", scope=READ)
 @blp.arguments(LogsQuery, location="query")
 @blp.response(200, paged(LogSchema))
 def list_logs(query: dict[str, Any]) -> Page[DepthLog]:
@@ -71,7 +73,7 @@ def list_logs(query: dict[str, Any]) -> Page[DepthLog]:
     return logs.page(**query)
 
 
-@blp.route("/api/frames/logs/<log>")
+@blp.route("/api/frames/logs/<log>", scope=READ)
 @blp.response(200, LogSchema)
 def show_log(log: str) -> DepthLog:
     """Tell what is stored of a log."""
@@ -91,6 +93,7 @@ def accept_sent() -> Receipt:
 
     Raises: ``NoFile``, ``TooLarge``, ``InvalidParameter``, ``InvalidCsv``, ``Conflict``, ``Busy``.
     """
+    admission.check_disk()
     plain = request.mimetype == CSV
     stream = _sent_body() if plain else _sent_file()
     said = request.args if plain else request.form

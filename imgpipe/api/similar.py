@@ -8,6 +8,7 @@ from marshmallow import fields
 
 from imgpipe.api.http import links
 from imgpipe.api.http.blueprint import Blueprint
+from imgpipe.api.http.scopes import READ, READ_OR_UPLOAD
 from imgpipe.api.schemas import DEFAULT_LIMIT, MAX_LIMIT, Digits, ImageItemSchema, image_id
 from imgpipe.database.models import Image
 from imgpipe.errors import ImageNotFound
@@ -43,7 +44,7 @@ class AlikeSchema(ma.Schema):
         return {**image, **data} if isinstance(image, dict) else data
 
 
-@blp.route("/api/images/<id>/similar")
+@blp.route("/api/images/<id>/similar", scope=READ)
 @blp.arguments(SimilarQuery, location="query")
 @blp.response(200, AlikeSchema(many=True))
 def similar(query: dict[str, int], id: str) -> Sequence[Alike]:
@@ -51,7 +52,7 @@ def similar(query: dict[str, int], id: str) -> Sequence[Alike]:
     return alike.find(gallery.find(image_id(id)), query["distance"], query["limit"])
 
 
-@blp.route("/api/images/by-sha256/<hex>")
+@blp.route("/api/images/by-sha256/<hex>", scope=READ_OR_UPLOAD)
 @blp.response(200, ImageItemSchema)
 def by_sha256(hex: str) -> tuple[Image, int, dict[str, str]]:
     """Show the oldest picture of these bytes that did not fail; `HEAD` tells whether there is one."""

@@ -7,6 +7,7 @@ from werkzeug.routing import UnicodeConverter
 
 from imgpipe.api.http import files
 from imgpipe.api.http.blueprint import Blueprint
+from imgpipe.api.http.scopes import READ_OR_UPLOAD
 from imgpipe.api.schemas import image_id
 from imgpipe.errors import ThumbnailNotReady
 from imgpipe.extensions import parts
@@ -20,7 +21,7 @@ class ThumbnailName(UnicodeConverter):
 blp = Blueprint("thumbnails", __name__, description="Thumbnails and the square")
 
 
-@blp.route("/api/images/<id>/thumbnails/<thumbnail:name>")
+@blp.route("/api/images/<id>/thumbnails/<thumbnail:name>", scope=READ_OR_UPLOAD)
 @blp.response(200, {"type": "string", "format": "binary"}, content_type="image/*")
 def thumbnail(id: str, name: str) -> Response:
     """Serve `small` (fits 128x128), `medium` (fits 512x512) or `square` (512x512, padded with black)."""

@@ -9,6 +9,7 @@ from imgpipe.api.http import links
 from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.http.bodies import received
 from imgpipe.api.http.idempotency import Answer, answer_once
+from imgpipe.api.http.scopes import UPLOAD
 from imgpipe.api.labels import sent_labels
 from imgpipe.api.schemas import UploadedSchema
 from imgpipe.database.models import Image
@@ -44,7 +45,7 @@ _BODY = {
 blp = Blueprint("upload", __name__, description="Take pictures in")
 
 
-@blp.route("/api/images", methods=["POST"])
+@blp.route("/api/images", methods=["POST"], scope=UPLOAD)
 @blp.response(202, UploadedSchema)
 @blp.doc(requestBody=_BODY)
 def upload() -> Response:

@@ -8,10 +8,11 @@ from imgpipe.cli.db import db
 from imgpipe.cli.doctor import examine
 from imgpipe.cli.frames import frames
 from imgpipe.cli.images import images
+from imgpipe.cli.keys import keys
 from imgpipe.cli.webhooks import webhooks
 
 
 def init_app(app: Flask) -> None:
     """Add the commands to the app."""
-    for command in (images, frames, show_config, examine, copy_installation, db, webhooks):
+    for command in (images, frames, show_config, examine, copy_installation, db, keys, webhooks):
         app.cli.add_command(command)

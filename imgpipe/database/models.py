@@ -256,3 +256,31 @@ class Delivery(Base):
     tries: Mapped[int]
     running: Mapped[bool]
     error: Mapped[str | None] = mapped_column(Text)
+
+
+class ApiKey(Base):
+    """A key that was given out: what it is good for, and the digest by which it is known again."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    scope: Mapped[str] = mapped_column(String(10))
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    @property
+    def created_at(self) -> datetime:
+        """Return the id's own millisecond."""
+        return time_of(self.id)
+
+
+# A name is free again once its key is revoked, so that a key can be renewed under it.
+Index(
+    "ix_api_keys_name",
+    ApiKey.name,
+    unique=True,
+    sqlite_where=ApiKey.revoked_at.is_(None),
+    postgresql_where=ApiKey.revoked_at.is_(None),
+)

@@ -14,6 +14,7 @@ from tests.factories import jpeg
 from tests.servers import Server, serving
 
 SIZE_BYTES = 12 * 2**20
+TO_THE_LAST_BYTE = {"IMGPIPE_MIN_FREE_BYTES": "0"}
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def assert_unavailable(response: requests.Response) -> None:
 def test_a_full_disk_is_told_and_survived(small_disk: Path, spare_bytes: int) -> None:
     photo = jpeg(3000, 2000, quality=95)
     assert len(photo) > 200_000
-    with serving(small_disk, TMPDIR=str(small_disk)) as server:
+    with serving(small_disk, TMPDIR=str(small_disk), **TO_THE_LAST_BYTE) as server:
         kept = server.upload(jpeg())
         server.await_all_done()
         ballast = fill(small_disk, spare_bytes)
@@ -83,7 +84,7 @@ def test_a_full_disk_is_told_and_survived(small_disk: Path, spare_bytes: int) ->
 
 
 def test_pictures_that_were_accepted_wait_for_room_and_are_no_crash(small_disk: Path, heavy: bytes) -> None:
-    with serving(small_disk) as server:
+    with serving(small_disk, **TO_THE_LAST_BYTE) as server:
         ids = server.upload_all(heavy, 30)
         ballast = fill(small_disk, 0)
         time.sleep(5)

@@ -1,14 +1,18 @@
 """Give every blueprint the envelope, strict parsing and the error codes of the contract."""
 
+from collections.abc import Callable
 from functools import cache
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import flask_smorest
 import marshmallow as ma
 from webargs.flaskparser import FlaskParser
 from werkzeug.routing import UnicodeConverter, ValidationError
 
+from imgpipe.api.http.scopes import ALL, Scope
 from imgpipe.errors import InvalidParameter
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 def refusal(faults: Any) -> InvalidParameter:
@@ -53,6 +57,17 @@ class PlainBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     """Answer with the bare JSON; parse strictly."""
 
     ARGUMENTS_PARSER = _Parser()
+
+    def route(self, rule: str, *, scope: Scope = ALL, **options: Any) -> Callable[[View], View]:
+        """Register a view and declare which keys are good for it; without ``scope`` only those for all."""
+        register = super().route(rule, **options)
+
+        def declare(view: View) -> View:
+            view.scope = scope  # type: ignore[attr-defined]
+            register(view)
+            return view
+
+        return declare
 
 
 class Blueprint(PlainBlueprint):

@@ -15,6 +15,7 @@ from imgpipe.api.http.blueprint import refusal
 from imgpipe.api.http.requests import BODY_BYTES, limit_body, too_large
 from imgpipe.errors import InvalidBase64, InvalidJson, InvalidParameter, NoFile
 from imgpipe.extensions import parts
+from imgpipe.pictures import admission
 
 FILE_FIELDS = ("file", "uploaded_file", "img")
 TEXT_FIELDS = ("img", "image")
@@ -25,8 +26,10 @@ _FILENAME = re.compile(r'; *filename="((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 def received() -> tuple[bytes, str | None]:
     """Return the bytes and the client's name of the one picture in the request.
 
-    Raises: ``NoFile``, ``TooLarge``, ``InvalidBase64``, ``InvalidJson``, ``InvalidParameter``.
+    Raises: ``Busy``, before anything is read; ``NoFile``, ``TooLarge``, ``InvalidBase64``, ``InvalidJson``,
+    ``InvalidParameter``.
     """
+    admission.check_picture()
     _widen_limits()
     if _is_plain():
         return request.get_data(), _plain_name()

@@ -1,15 +1,59 @@
-"""Let in only who has one of this installation's keys, when it has any."""
+"""Let in only who has a key that allows it, once this installation has any.
+
+What a process knows of a key it trusts for half a second, so that revoking works in every process at
+once, and a thousand requests a second cost two look-ups.
+"""
 
 import hashlib
 import hmac
+import threading
+import time
 
-from flask import Flask, request
+from flask import Flask, current_app, g, request
 
+from imgpipe import keys
 from imgpipe.api.http import origins
-from imgpipe.errors import Unauthorized
+from imgpipe.api.http.scopes import ALL, PUBLIC, READ, READ_OR_UPLOAD, Scope, spell
+from imgpipe.errors import Forbidden, Unauthorized
 from imgpipe.extensions import parts
+from imgpipe.keys import Grant
 
-_OPEN = ("/api/health/", "/static/")
+FRESH_S = 0.5
+KNOWN = 1_000
+CONFIGURED = Grant("IMGPIPE_API_KEYS", "all")
+_DOCS = ("docs.show", "api-docs.openapi_json")
+_PAGE = ("static", "docs.page")
+
+
+class _Known:
+    """Remember for a moment what the database said of a key, and for ever that there was one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._grants: dict[str, tuple[float, Grant | None]] = {}
+        self._any = False
+        self._asked_at = -FRESH_S
+
+    def grant(self, key: str) -> Grant | None:
+        """Return what a key grants now."""
+        now = time.monotonic()
+        with self._lock:
+            asked_at, grant = self._grants.get(key, (-FRESH_S, None))
+        if now - asked_at >= FRESH_S:
+            grant = keys.find(key)
+            with self._lock:
+                if len(self._grants) >= KNOWN:  # somebody is trying keys
+                    self._grants.clear()
+                self._grants[key] = now, grant
+        return None if grant is None or grant.expired else grant
+
+    def any_created(self) -> bool:
+        """Tell whether a key was ever made."""
+        now = time.monotonic()
+        if not self._any and now - self._asked_at >= FRESH_S:
+            self._any = keys.any_created()
+            self._asked_at = now
+        return self._any
 
 
 def identity() -> str:
@@ -20,17 +64,53 @@ def identity() -> str:
 
 def init_app(app: Flask) -> None:
     """Ask for the key before every request but those for health and for the page's own files."""
+    app.extensions["imgpipe.keys"] = _Known()
     app.before_request(_check)
 
 
+def scope_of(endpoint: str) -> Scope:
+    """Return what a route declares: of the keys with one of these scopes, or of ``all``, any will do."""
+    if endpoint in _PAGE:
+        return PUBLIC
+    if endpoint in _DOCS:
+        return PUBLIC if parts.settings.public_docs else READ
+    scope: Scope = getattr(current_app.view_functions[endpoint], "scope", ALL)
+    return scope
+
+
+def _needed() -> Scope:
+    """Return what the present request needs; one that meets no route is judged by its method."""
+    if parts.settings.public_metrics and request.path.rstrip("/") == "/metrics":
+        return PUBLIC
+    if request.method == "OPTIONS":
+        return READ_OR_UPLOAD if request.endpoint is None else scope_of(request.endpoint) and READ_OR_UPLOAD
+    if request.endpoint is None:
+        return READ if request.method in ("GET", "HEAD") else ALL
+    return scope_of(request.endpoint)
+
+
 def _check() -> None:
-    keys = parts.settings.api_keys
-    if origins.is_preflight() or not keys or request.path == "/" or request.path.startswith(_OPEN):
+    needed = _needed()
+    known: _Known = current_app.extensions["imgpipe.keys"]
+    if not needed or origins.is_preflight() or not (parts.settings.api_keys or known.any_created()):
         return
-    sent = _sent().encode()
-    matches = [hmac.compare_digest(sent, key.encode()) for key in keys]  # all of them: no early answer
-    if not any(matches):
+    grant = _granted(_sent(), known)
+    if grant is None:
         raise Unauthorized
+    g.key_name = grant.name
+    if grant.scope != "all" and grant.scope not in needed:
+        raise Forbidden(
+            f"The API key is good for {grant.scope!r}; this needs {spell(needed)!r}.",
+            details={"scope": spell(needed)},
+        )
+
+
+def _granted(sent: str, known: _Known) -> Grant | None:
+    raw = sent.encode(errors="surrogateescape")
+    matches = [hmac.compare_digest(raw, key.encode()) for key in parts.settings.api_keys]
+    if any(matches):  # all were compared: no early answer
+        return CONFIGURED
+    return known.grant(sent) if sent else None
 
 
 def _sent() -> str:

@@ -159,7 +159,8 @@ def _end(response: Response) -> Response:
     quiet = response.status_code < 400 and request.method in ("GET", "HEAD")
     took_ms = (time.perf_counter() - g.get("began", time.perf_counter())) * 1000
     level = logging.DEBUG if quiet else logging.INFO
-    log.log(level, "%s %s %d %.0f ms", request.method, request.path, response.status_code, took_ms)
+    key = f" key={g.key_name}" if "key_name" in g else ""
+    log.log(level, "%s %s %d %.0f ms%s", request.method, request.path, response.status_code, took_ms, key)
     return response
 
 
