@@ -97,7 +97,7 @@ def fill(app: Flask, rows: int) -> None:
 def upload_many(app: Flask, data: bytes) -> None:
     def upload(number: int) -> None:
         with app.app_context():
-            intake.accept(data, f"photo_{number}.jpg")
+            intake.take(data, f"photo_{number}.jpg", once=False)
 
     with ThreadPoolExecutor(CLIENTS) as clients:
         list(clients.map(upload, range(UPLOADS)))

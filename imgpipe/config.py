@@ -16,8 +16,6 @@ from imgpipe.settings import DATA_DIR, Settings
 # Kubernetes injects these for a Service that is called imgpipe; they are not ours.
 _FOREIGN = re.compile(r"IMGPIPE_(.+_)?(SERVICE|PORT)(_.*)?")
 _SECRET = re.compile("KEY|SECRET|TOKEN|PASSWORD")
-# Named by the contract, their parts not built yet: to accept them in silence would be a lie.
-LATER = frozenset({"IMGPIPE_DEDUPE"})
 
 
 def from_environment() -> Settings:
@@ -57,9 +55,7 @@ def load(environ: Mapping[str, str]) -> Settings:
 def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
     known = {entry.metadata["variable"] for entry in fields(Settings)}
     for name in sorted(environ):
-        if name in LATER and environ[name]:
-            yield f"{name}={environ[name]!r}: expected nothing, this part is not built yet"
-        elif name.startswith("IMGPIPE_") and name not in known | LATER and not _FOREIGN.fullmatch(name):
+        if name.startswith("IMGPIPE_") and name not in known and not _FOREIGN.fullmatch(name):
             shown = "(hidden)" if _SECRET.search(name) else repr(environ[name])
             yield f"{name}={shown}: expected a known option; there is none of this name"
 

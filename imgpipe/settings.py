@@ -223,6 +223,13 @@ class Settings:
         "uploads are refused as busy while less of the disk is free, bytes",
         options.between(0, 2**40),
     )
+    dedupe: bool = option(
+        "IMGPIPE_DEDUPE",
+        False,
+        "true or false",
+        "answer an upload of known bytes with the picture that is there",
+        options.flag,
+    )
     expose_gps: bool = option(
         "IMGPIPE_EXPOSE_GPS", False, "true or false", "show GPS tags in the JSON", options.flag
     )

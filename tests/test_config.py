@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from imgpipe.config import LATER, load, table
+from imgpipe.config import load, table
 from imgpipe.errors import ConfigError
 from imgpipe.settings import Settings
 from tests.servers import ROOT
@@ -80,7 +80,7 @@ def test_a_value_that_does_not_parse_is_told_with_what_is_expected(variable: str
 
 
 def test_all_faults_come_in_one_go() -> None:
-    lines = faults(IMGPIPE_WORKERS="x", IMGPIPE_NO_SUCH="1", PORT="x", IMGPIPE_JOBS="x", IMGPIPE_DEDUPE="1")
+    lines = faults(IMGPIPE_WORKERS="x", IMGPIPE_NO_SUCH="1", PORT="x", IMGPIPE_JOBS="x", IMGPIPE_DEDUPE="x")
     assert len(lines) == 5
 
 
@@ -95,11 +95,6 @@ def test_an_unknown_name_is_refused_but_not_what_kubernetes_injects() -> None:
         "IMGPIPE_WEB_SERVICE_PORT",
     )
     assert load(dict.fromkeys(injected, "tcp://10.0.0.1:80")) == load({})
-
-
-@pytest.mark.parametrize("variable", sorted(LATER))
-def test_an_option_whose_part_is_not_built_yet_is_refused(variable: str) -> None:
-    assert "not built yet" in faults(**{variable: "1"})[0]
 
 
 @pytest.mark.parametrize("variable", ["DATABASE_URL", "IMGPIPE_MY_KEY", "IMGPIPE_PASSWORD"])

@@ -12,7 +12,7 @@ FAULTS = {
     "IMGPIPE_WORKERS": "many",
     "IMGPIPE_LEASE_S": "1e9",
     "IMGPIPE_NO_SUCH_OPTION": "1",
-    "IMGPIPE_DEDUPE": "true",
+    "IMGPIPE_DEDUPE": "perhaps",
     "IMGPIPE_STORAGE": "/dev/null/media",
     "DATABASE_URL": "nosuchdb://user:hunter2@host/name",
     "IMGPIPE_SECRET_TOKEN": "hunter2",

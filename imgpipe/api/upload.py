@@ -3,7 +3,9 @@
 import hashlib
 from collections.abc import Callable
 
+import marshmallow as ma
 from flask import Response
+from marshmallow import fields
 
 from imgpipe.api.http import links
 from imgpipe.api.http.blueprint import Blueprint
@@ -11,9 +13,11 @@ from imgpipe.api.http.bodies import received
 from imgpipe.api.http.idempotency import Answer, answer_once
 from imgpipe.api.http.scopes import UPLOAD
 from imgpipe.api.labels import sent_labels
-from imgpipe.api.schemas import UploadedSchema
+from imgpipe.api.schemas import ImageSchema, UploadedSchema
 from imgpipe.database.models import Image
+from imgpipe.extensions import parts
 from imgpipe.pictures import intake
+from imgpipe.pictures.intake import Said, Taken
 
 _BODY = {
     "required": True,
@@ -45,19 +49,41 @@ _BODY = {
 blp = Blueprint("upload", __name__, description="Take pictures in")
 
 
+class DedupeQuery(ma.Schema):
+    """Whether known bytes are taken in again."""
+
+    dedupe = fields.Boolean(load_default=None, metadata={"description": "instead of IMGPIPE_DEDUPE"})
+
+
+class DuplicateSchema(ImageSchema):
+    """A picture that was there before its bytes came again."""
+
+    duplicate = fields.Constant(True)
+
+
 @blp.route("/api/images", methods=["POST"], scope=UPLOAD)
+@blp.arguments(DedupeQuery, location="query")
 @blp.response(202, UploadedSchema)
+@blp.alt_response(200, schema=DuplicateSchema, description="Such bytes were in already")
 @blp.doc(requestBody=_BODY)
-def upload() -> Response:
+def upload(query: dict[str, bool | None]) -> Response:
     """Accept one picture; its bytes and its row are durable when this answers."""
-    return upload_once(
-        lambda image: Answer(blp.envelope(UploadedSchema().dump(image)), 202, links.image(image.id))
-    )
+
+    def shape(taken: Taken) -> Answer:
+        schema, status = (DuplicateSchema(), 200) if taken.duplicate else (UploadedSchema(), 202)
+        return Answer(blp.envelope(schema.dump(taken.image)), status, links.image(taken.image.id))
+
+    return _take_once(query["dedupe"], shape)
 
 
 def upload_once(shape: Callable[[Image], Answer]) -> Response:
-    """Take in the picture that was sent, once for each idempotency key."""
+    """Take in the picture that was sent, once for each idempotency key, known bytes as this place wishes."""
+    return _take_once(None, lambda taken: shape(taken.image))
+
+
+def _take_once(dedupe: bool | None, shape: Callable[[Taken], Answer]) -> Response:
     data, name = received()
-    labels = sent_labels()
-    content: list[str | bytes] = [hashlib.sha256(data).digest(), name or "", *labels]
-    return answer_once(content, lambda seal: intake.accept(data, name, labels, seal), shape)
+    said = Said(labels=sent_labels())
+    once = parts.settings.dedupe if dedupe is None else dedupe
+    content: list[str | bytes] = [hashlib.sha256(data).digest(), name or "", *said.labels]
+    return answer_once(content, lambda seal: intake.take(data, name, said, once=once, seal=seal), shape)

@@ -10,7 +10,9 @@ from flask import Flask, current_app
 from flask.cli import AppGroup
 
 from imgpipe.cli.work import drain, faults_told, interruptible, tell
-from imgpipe.datasets import exporting, importing, samples, selection
+from imgpipe.datasets import exporting, finding, importing, samples, selection
+from imgpipe.datasets.finding import Passed
+from imgpipe.datasets.importing import Texts
 from imgpipe.datasets.samples import Recipe
 from imgpipe.datasets.selection import Selection, read_split
 from imgpipe.extensions import parts
@@ -37,7 +39,8 @@ def chosen(command: Callable[..., None]) -> Callable[..., None]:
 def import_images(ctx: click.Context, places: tuple[Path, ...], queue_only: bool) -> None:
     """Take in all pictures below DIR that aren't in yet; run it again after an interruption.
 
-    Exit code 1 when any failed, each of which is told in a line.
+    Captions and labels come along from a .txt beside a picture, or from a metadata.jsonl. Exit code 1 when
+    any failed, each of which is told in a line, or when there was none.
     """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     take_in = importing.take_in if queue_only else importing.take_in_and_process
@@ -45,18 +48,31 @@ def import_images(ctx: click.Context, places: tuple[Path, ...], queue_only: bool
     with interruptible(), faults_told():
         if not queue_only:
             parts.jobs.start()
-        length = sum(1 for _ in importing.find(places))
-        outcomes = take_in(app, importing.find(places))
+        passed, texts = Passed(), Texts()
+        length = sum(1 for _ in finding.find(places, passed))
+        outcomes = take_in(app, finding.find(places), texts)
         with closing(outcomes), click.progressbar(length=length, label="importing", show_pos=True) as bar:
             for outcome in outcomes:
-                if outcome.fault:
-                    tell(f"{outcome.path}: {outcome.fault}")
+                for told in filter(None, (outcome.fault, outcome.note)):
+                    tell(f"{outcome.path}: {told}")
                 failed += outcome.fault is not None
                 known += outcome.known and outcome.fault is None
                 new += not outcome.known and outcome.fault is None
                 bar.update(1)
+    _tell_what_was_left(passed, texts)
+    if not length:
+        raise click.ClickException("No picture was found.")
     click.echo(f"{new:,} new, {known:,} already in, {failed:,} failed")
     ctx.exit(1 if failed else 0)
+
+
+def _tell_what_was_left(passed: Passed, texts: Texts) -> None:
+    for path, count in texts.unused():
+        tell(f"{path}: {count:,} lines name no picture that was found below its folder")
+    for link in passed.links:
+        tell(f"{link}: a link to a folder, which is not followed; name the folder itself")
+    if str(passed):
+        tell(str(passed))
 
 
 @images.command("process")

@@ -5,8 +5,9 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
@@ -16,65 +17,55 @@ from sqlalchemy import select
 
 from imgpipe.database.engine import db
 from imgpipe.database.models import Image
-from imgpipe.errors import ImgpipeError, TooLarge, UnsupportedType
+from imgpipe.datasets.annotations import Annotations, Found, Unfit
+from imgpipe.datasets.finding import Candidate
+from imgpipe.errors import ImageNotFound, ImgpipeError, TooLarge
 from imgpipe.extensions import parts
-from imgpipe.imaging.formats import HEAD_BYTES, format_of, suffixes
-from imgpipe.pictures import intake
+from imgpipe.pictures import editing, intake
 
 THREADS = 4
 IN_WORK = 128  # pictures queued ahead: enough for every worker, few enough that an interrupt costs nothing
 LOOK_S = 0.1
+_ASKING = threading.Lock()
 # Files of the same bytes take turns, so that the second finds the first; others hardly ever meet.
 _TURNS = tuple(threading.Lock() for _ in range(64))
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Tell what became of one file: its picture, ``known`` if in before, and its ``fault`` if it has one."""
+    """Tell what became of one file: its picture, ``known`` if in before, and its ``fault`` if it has one.
+
+    ``note``: why what the folder says of it was not taken.
+    """
 
     path: Path
     image_id: UUID | None = None
     known: bool = False
     fault: str | None = None
+    note: str | None = None
 
 
-def find(places: Iterable[Path]) -> Iterator[Path]:
-    """Yield the pictures in files and folders, by name or by content; hidden ones are passed over.
+class Texts:
+    """What each of the places says of its pictures."""
 
-    A folder that can't be read is yielded itself: taking it in tells why. The storage's own folder below
-    a place is left out.
-    """
-    own, accepted = Path(parts.settings.storage).resolve(), parts.settings.accept
-    for place in places:
-        yield from _search(place, own, suffixes(accepted)) if place.is_dir() else (place,)
+    def __init__(self) -> None:
+        self._places: dict[Path, Annotations] = {}
 
+    def of(self, candidate: Candidate) -> Found:
+        """Return what is said of a picture. Raises: ``Unfit``."""
+        return self._at(candidate.place).of(candidate.path)
 
-def _search(folder: Path, own: Path, endings: Collection[str]) -> Iterator[Path]:
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError:
-        yield folder
-        return
-    for entry in entries:
-        path = folder / entry.name
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _search(path, own, endings) if path.resolve() != own else ()
-        elif entry.is_file() and (path.suffix.lower() in endings or _begins_like_one(path)):
-            yield path
+    def unused(self) -> Iterator[tuple[Path, int]]:
+        """Yield the lists with lines that no picture was found for, and how many."""
+        for place in self._places.values():
+            yield from place.unused()
+
+    def _at(self, place: Path) -> Annotations:
+        with _ASKING:
+            return self._places.setdefault(place, Annotations(place))
 
 
-def _begins_like_one(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            format_of(file.read(HEAD_BYTES), parts.settings.accept)
-    except (OSError, UnsupportedType):
-        return False
-    return True
-
-
-def take_in(app: Flask, paths: Iterable[Path]) -> Generator[Outcome, None, None]:
+def take_in(app: Flask, candidates: Iterable[Candidate], texts: Texts) -> Generator[Outcome, None, None]:
     """Accept files, some at a time, and tell in their order what became of each; then its work is queued.
 
     Raises: ``Unavailable``, and what a database or storage that is away raises; what is in is in.
@@ -82,8 +73,8 @@ def take_in(app: Flask, paths: Iterable[Path]) -> Generator[Outcome, None, None]
     waiting: deque[Future[Outcome]] = deque()
     with ThreadPoolExecutor(THREADS, "import") as pool:
         try:
-            for path in paths:
-                waiting.append(pool.submit(_take_in, app, path))
+            for candidate in candidates:
+                waiting.append(pool.submit(_take_in, app, candidate, texts))
                 if len(waiting) > 2 * THREADS:
                     yield waiting.popleft().result()
             while waiting:
@@ -92,13 +83,15 @@ def take_in(app: Flask, paths: Iterable[Path]) -> Generator[Outcome, None, None]
             pool.shutdown(cancel_futures=True)
 
 
-def take_in_and_process(app: Flask, paths: Iterable[Path]) -> Generator[Outcome, None, None]:
+def take_in_and_process(
+    app: Flask, candidates: Iterable[Candidate], texts: Texts
+) -> Generator[Outcome, None, None]:
     """Accept files as ``take_in`` does, and tell of each once it has been processed, by whomever.
 
     A picture that was in before and failed counts as a fault each time.
     """
     pending: list[Outcome] = []
-    for outcome in take_in(app, paths):
+    for outcome in take_in(app, candidates, texts):
         if outcome.image_id is None:
             yield outcome
             continue
@@ -109,18 +102,26 @@ def take_in_and_process(app: Flask, paths: Iterable[Path]) -> Generator[Outcome,
         yield from _await_some(pending)
 
 
-def _take_in(app: Flask, path: Path) -> Outcome:
+def _take_in(app: Flask, candidate: Candidate, texts: Texts) -> Outcome:
+    path, note = candidate.path, None
     with app.app_context():
         try:
             data = _read(path)
+            found = texts.of(candidate)
         except OSError as error:
             return Outcome(path, fault=error.strerror or type(error).__name__)
         except TooLarge as error:
             return Outcome(path, fault=error.message)
+        except Unfit as error:
+            found, note = Found(), str(error)
         digest = hashlib.sha256(data)
         with _TURNS[digest.digest()[0] % len(_TURNS)]:
             twin = _find_twin(digest.hexdigest())
-            return Outcome(path, twin, known=True) if twin else _accept(path, data)
+            if twin is None:
+                return replace(_accept(path, data, found), note=note)
+            with suppress(ImageNotFound):  # deleted meanwhile
+                editing.fill(twin, found.said)
+            return Outcome(path, twin, known=True, note=note)
 
 
 def _read(path: Path) -> bytes:
@@ -141,9 +142,10 @@ def _find_twin(sha256: str) -> UUID | None:
     return twin
 
 
-def _accept(path: Path, data: bytes) -> Outcome:
+def _accept(path: Path, data: bytes, found: Found) -> Outcome:
     try:
-        return Outcome(path, intake.accept(data, path.name).id)
+        taken = intake.take(data, found.original_name or path.name, found.said, once=True)
+        return Outcome(path, taken.image.id, known=taken.duplicate)
     except ImgpipeError as error:
         if error.status >= 500:
             raise

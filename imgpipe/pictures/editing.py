@@ -14,6 +14,7 @@ from imgpipe.database.models import Image
 from imgpipe.errors import ImageNotFound, InvalidParameter
 from imgpipe.extensions import parts
 from imgpipe.pictures import authorship, gallery, labels, queue, search
+from imgpipe.pictures.intake import Said
 from imgpipe.text import clean_text
 
 CAPTION_LENGTH = 1000
@@ -52,7 +53,9 @@ def edit(image_id: UUID, changes: Mapping[str, Any], check: Check = lambda image
     return gallery.find(image_id)
 
 
-def write(session: Session, image: Image, changes: Mapping[str, Any]) -> str | None:
+def write(
+    session: Session, image: Image, changes: Mapping[str, Any], source: Mapping[str, Any] = authorship.HUMAN
+) -> str | None:
     """Change a locked picture as ``edit`` does, with tidied values; returns its stage if that may end now."""
     ending = None
     if "labels" in changes and changes["labels"] != image.labels:
@@ -60,9 +63,24 @@ def write(session: Session, image: Image, changes: Mapping[str, Any]) -> str | N
         image.labels = list(changes["labels"])
         image.changed_at = utc_now()
     if "caption" in changes and not _stands(image, changes["caption"]):
-        ending = _set_caption(session, image, changes["caption"])
+        ending = _set_caption(session, image, changes["caption"], source)
         image.changed_at = utc_now()
     return ending
+
+
+def fill(image_id: UUID, said: Said) -> bool:
+    """Give a picture that is in what was said of the same bytes elsewhere, where it has nothing yet.
+
+    Returns whether that changed anything. Raises: ``ImageNotFound``.
+    """
+    with writing(durable=True) as session:
+        image = session.get(Image, image_id, with_for_update=True, populate_existing=True)
+        if image is None:
+            raise ImageNotFound
+        changes: dict[str, Any] = {"labels": said.labels} if said.labels and not image.labels else {}
+        changes |= {"caption": said.caption} if said.caption and not image.caption else {}
+        write(session, image, changes, said.caption_source or authorship.HUMAN)
+    return bool(changes)
 
 
 def _stands(image: Image, text: str | None) -> bool:
@@ -70,9 +88,9 @@ def _stands(image: Image, text: str | None) -> bool:
     return text is not None and image.caption == text and authorship.is_human(image)
 
 
-def _set_caption(session: Session, image: Image, text: str | None) -> str | None:
+def _set_caption(session: Session, image: Image, text: str | None, source: Mapping[str, Any]) -> str | None:
     authorship.remember(session, image.id, image)
-    image.caption, image.caption_source = text, dict(authorship.HUMAN) if text else None
+    image.caption, image.caption_source = text, dict(source) if text else None
     image.caption_status, image.caption_error = "done" if text else "skipped", None
     image.caption_raw = image.caption_key = None
     # A machine that is on its way here finds this when it ends, or before it begins.

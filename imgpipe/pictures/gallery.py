@@ -69,8 +69,7 @@ def page(
 
 def find_bytes(sha256: str) -> Image | None:
     """Return the oldest picture of these bytes that did not fail, or None."""
-    oldest = select(Image).where(Image.sha256 == sha256, Image.status != "failed").order_by(Image.id)
-    return db.session.scalars(oldest.limit(1)).one_or_none()
+    return db.session.scalars(lifecycle.alive_of(sha256)).one_or_none()
 
 
 def retry(image_id: UUID) -> Image:

@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Row,
+    Select,
     Table,
     delete,
     func,
@@ -41,12 +42,20 @@ ENDS = (None, PAUSED)  # a picture with this next stage is a success, whatever b
 log = logging.getLogger(__name__)
 
 
-def enter(image: Image, seal: Seal | None = None) -> None:
-    """Store a new picture together with its first piece of work; durable when this returns."""
+def enter(image: Image, seal: Seal | None = None, *, once: bool = False) -> Image:
+    """Store a new picture together with its first piece of work; durable when this returns.
+
+    ``once``: not where the same bytes are in and did not fail; then the oldest of them is returned.
+    ``seal`` is called inside the transaction with the picture that is returned.
+    """
     now = utc_now()
     image.status, image.stage, image.due_at, image.changed_at = "processing", RENDER, now, now
     image.position = position_of(image.id)
     with writing(durable=True) as session:
+        if once and (twin := _find_twin(session, image.sha256)):
+            if seal:
+                seal(session, twin)
+            return twin
         session.add(image)
         session.flush()
         search.enter(session, image.position, image.original_name, image.caption)
@@ -54,6 +63,20 @@ def enter(image: Image, seal: Seal | None = None) -> None:
         _count(session, total=1)
         if seal:
             seal(session, image)
+    return image
+
+
+def _find_twin(session: Session, sha256: str) -> Image | None:
+    """Find the same bytes while nobody else can bring them in: SQLite has one writer, PostgreSQL a lock."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(int(sha256[:15], 16))))
+    return session.scalars(alive_of(sha256)).one_or_none()
+
+
+def alive_of(sha256: str) -> Select[Image]:
+    """Return the statement for the oldest picture of these bytes that did not fail."""
+    found = select(Image).where(Image.sha256 == sha256, Image.status != "failed")
+    return found.order_by(Image.id).limit(1)
 
 
 def settle(claim: Claim, outcome: Outcome) -> bool:
