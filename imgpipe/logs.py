@@ -2,12 +2,14 @@
 
 import json
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import TextIO
 
 from imgpipe.text import visible
 
@@ -81,6 +83,19 @@ def set_up(data_dir: Path, style: str, level: str) -> None:
         logger.addHandler(handler)
     logger.setLevel(level)
     logger.propagate = False
+    warnings.showwarning = _log_warning
+
+
+def _log_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Have what libraries warn of, such as Pillow of odd metadata, said beside the picture's id."""
+    logging.getLogger("imgpipe.warnings").warning("%s: %s", category.__name__, message)
 
 
 def flush() -> None:

@@ -5,6 +5,8 @@ import json
 import logging
 import multiprocessing
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,3 +113,22 @@ def test_two_processes_lose_no_line_of_each_other(tmp_path: Path) -> None:
     for writer in writers:
         writer.join()
     assert len(lines(tmp_path)) == 600
+
+
+def test_what_libraries_warn_of_is_logged(tmp_path: Path) -> None:
+    code = """
+import sys, warnings
+from pathlib import Path
+from imgpipe import logs
+logs.set_up(Path(sys.argv[1]), "json", "INFO")
+with logs.about("some-picture"):
+    warnings.warn("Possibly corrupt EXIF data.\\nSo it goes.")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, check=True, text=True
+    )
+    (line,) = (tmp_path / "logs" / "app.log").read_text().splitlines()
+    assert done.stderr.splitlines() == [line]
+    told = json.loads(line)
+    assert (told["level"], told["about"]) == ("WARNING", "some-picture")
+    assert told["message"] == "UserWarning: Possibly corrupt EXIF data.\nSo it goes."

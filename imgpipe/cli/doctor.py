@@ -1,5 +1,7 @@
 """``doctor``: what is wrong with this installation, and what can be mended."""
 
+import sys
+
 import click
 from flask.cli import with_appcontext
 
@@ -16,7 +18,7 @@ def examine(ctx: click.Context, fix: bool) -> None:
     click.echo(f"{'':<22} {'found':>7} {'mended':>7}")
     left = 0
     with faults_told():
-        for report in doctor.examine(fix):
+        for report in doctor.examine(fix, _tell_progress):
             left += report.left
             click.echo(
                 f"{report.check.name:<22} {report.found:>7,} {report.mended:>7,}  {_explain(report)}".rstrip()
@@ -25,6 +27,13 @@ def examine(ctx: click.Context, fix: bool) -> None:
         if not fix:
             click.echo("Run it again with --fix to mend this.")
         ctx.exit(1)
+
+
+def _tell_progress(report: doctor.Report) -> None:
+    """Write over the last line of a terminal; a file gets the result alone."""
+    if sys.stderr.isatty():
+        line = f"{report.check.name}: {report.found:,} found, {report.mended:,} mended …"
+        click.echo(f"\r{line:<78}\r", err=True, nl=False)
 
 
 def _explain(report: doctor.Report) -> str:

@@ -6,7 +6,7 @@ from itertools import islice
 
 from imgpipe.doctor import derivatives, files, rows, tallies, words
 
-BATCH = 500
+BATCH = 100
 EXAMPLES = 3
 
 
@@ -46,8 +46,11 @@ class Report:
         return self.found - self.mended
 
 
-def examine(fix: bool) -> Iterator[Report]:
+def examine(fix: bool, hear: Callable[[Report], object] = lambda report: None) -> Iterator[Report]:
     """Make every check, one after the other, and mend what it finds if ``fix``.
+
+    ``hear`` is told of the report at hand after every ``BATCH`` cases: all the thumbnails of a new size take
+    their time.
 
     Raises: ``Estranged`` when ``fix`` would throw everything away; what a database or storage that is
     away raises.
@@ -61,4 +64,5 @@ def examine(fix: bool) -> Iterator[Report]:
             report.found += len(batch)
             report.examples += batch[: EXAMPLES - len(report.examples)]
             report.mended += check.mend(batch) if fix else 0
+            hear(report)
         yield report

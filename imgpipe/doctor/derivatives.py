@@ -4,35 +4,54 @@ This is done here and not by way of the queue: the picture stays successful for 
 which may have been paid for, stays as it is.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from uuid import UUID
 
 from flask import Flask, current_app
-from sqlalchemy import select, update
+from sqlalchemy import Row, select
 
-from imgpipe.clock import utc_now
-from imgpipe.database.engine import db, writing
-from imgpipe.database.models import Image, Tally, Thumbnail
+from imgpipe.database.engine import db
+from imgpipe.database.models import Image, Thumbnail
 from imgpipe.database.walk import walk
 from imgpipe.doctor.files import Listing
 from imgpipe.errors import ImgpipeError
 from imgpipe.extensions import parts
 from imgpipe.imaging import pipeline
-from imgpipe.imaging.work import Derivative
-from imgpipe.pictures import gallery, render
+from imgpipe.pictures import gallery, lifecycle, render
 from imgpipe.storage.protocol import MissingObject
+
+_Row = Row[UUID, str, str, int, int]
 
 
 def find_missing() -> Iterator[str]:
-    """Yield the ids of successful pictures at rest that lack the file of a derivative."""
+    """Yield the ids of successful pictures at rest that lack a derivative of the recipe: its row or its file.
+
+    One of another size than the recipe says now counts as missing.
+    """
     listing = Listing()
-    for rows in walk(select(Image.id).where(Image.status == "success", Image.stage.is_(None))):
-        ids = [row.id for row in rows]
-        named = select(Thumbnail.image_id, Thumbnail.key).where(Thumbnail.image_id.in_(ids))
-        found = db.session.execute(named).all()
-        db.session.rollback()
-        yield from sorted({str(row.image_id) for row in found if listing.lacks(row.key)})
+    statement = select(Image.id, Image.facts).where(Image.status == "success", Image.stage.is_(None))
+    for rows in walk(statement):
+        found = _rows_of([row.id for row in rows])
+        yield from (str(row.id) for row in rows if _lacks(row.facts, found[row.id], listing))
+
+
+def _rows_of(ids: Sequence[UUID]) -> Mapping[UUID, Mapping[str, _Row]]:
+    columns = (Thumbnail.image_id, Thumbnail.name, Thumbnail.key, Thumbnail.width, Thumbnail.height)
+    found: dict[UUID, dict[str, _Row]] = {id: {} for id in ids}
+    for row in db.session.execute(select(*columns).where(Thumbnail.image_id.in_(ids))):
+        found[row.image_id][row.name] = row
+    db.session.rollback()
+    return found
+
+
+def _lacks(facts: Mapping[str, Any], found: Mapping[str, _Row], listing: Listing) -> bool:
+    sizes = parts.settings.thumbnails.sizes_of((facts["width"], facts["height"]))
+    return any(
+        row is None or (row.width, row.height) != size or listing.lacks(row.key)
+        for row, size in ((found.get(name), size) for name, size in sizes.items())
+    )
 
 
 def restore(ids: Sequence[str]) -> int:
@@ -52,35 +71,12 @@ def _restore(app: Flask, image_id: UUID) -> None:
         try:
             with gallery.open_stored(image) as stream:
                 data = stream.read()
-            for derivative in pipeline.run(data, parts.settings.thumbnails).derivatives:
-                _put_back(image_id, derivative)
+            work = pipeline.run(data, parts.settings.thumbnails)
         except MissingObject:
-            _fail(image_id, "original_missing", "The original file is missing.")
+            lifecycle.fail_at_rest(image_id, "original_missing", "The original file is missing.")
         except ImgpipeError as error:
-            _fail(image_id, error.code, error.message)
-
-
-def _put_back(image_id: UUID, derivative: Derivative) -> None:
-    """Write a derivative under the key that its row names, and tell the row of its new bytes."""
-    row = db.session.get(Thumbnail, (image_id, derivative.name))
-    db.session.remove()
-    if row is None:
-        return
-    parts.storage.put(row.key, derivative.data)
-    ours = (Thumbnail.image_id == image_id) & (Thumbnail.name == derivative.name)
-    with writing(durable=True) as session:
-        session.execute(update(Thumbnail).where(ours).values(**render.describe(derivative)))
-
-
-def _fail(image_id: UUID, code: str, sentence: str) -> None:
-    """Turn a successful picture at rest into a failed one, and the tallies with it."""
-    now = utc_now()
-    at_rest = (Image.id == image_id) & (Image.status == "success") & Image.stage.is_(None)
-    failed = {"status": "failed", "error": sentence, "error_code": code, "caption_status": "skipped"}
-    with writing(durable=True) as session:
-        statement = update(Image).where(at_rest).values(**failed, processed_at=now, changed_at=now)
-        worked_ms = session.scalar(statement.returning(Image.worked_ms))
-        if worked_ms is not None:
-            changes = {"success": Tally.success - 1, "failed": Tally.failed + 1}
-            tally = update(Tally).where(Tally.shard == 0)
-            session.execute(tally.values(**changes, worked_ms=Tally.worked_ms - worked_ms))
+            lifecycle.fail_at_rest(image_id, error.code, error.message)
+        else:
+            made = [render.keep(image_id, derivative) for derivative in work.derivatives]
+            for key in lifecycle.replace_thumbnails(image_id, made):
+                gallery.discard(key)

@@ -6,14 +6,14 @@ from itertools import islice
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from imgpipe.clock import utc_now
-from imgpipe.database.engine import db, writing
+from imgpipe.database.engine import db
 from imgpipe.database.models import Image, Thumbnail
 from imgpipe.database.walk import walk
 from imgpipe.errors import ImgpipeError
 from imgpipe.extensions import parts
+from imgpipe.pictures import lifecycle
 
 YOUNG_S = 3600.0  # a file is written before its row
 BATCH = 500
@@ -77,9 +77,7 @@ def find_missing_originals() -> Iterator[str]:
 
 def forget_originals(ids: Sequence[str]) -> int:
     """Say of the originals what is true, that they were not kept; returns how many."""
-    ours = Image.id.in_([UUID(id) for id in ids]) & Image.stage.is_(None)
-    with writing(durable=True) as session:
-        session.execute(update(Image).where(ours).values(original_key=None, changed_at=utc_now()))
+    lifecycle.forget_originals([UUID(id) for id in ids])
     return len(ids)
 
 

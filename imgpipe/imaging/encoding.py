@@ -9,15 +9,16 @@ from imgpipe.imaging.damage import damage_refused
 from imgpipe.imaging.formats import format_of, open_picture
 from imgpipe.imaging.recipe import RECIPE
 
-# zlib's level 6 takes a 512 px photo 2.4 times the time of this for 8 % fewer bytes.
-PNG_LEVEL = 2
+# zlib's Z_RLE, runs alone: of transparent photos, logos and drawings it takes less time than any level of the
+# usual search, and fewer bytes than the quick ones.
+PNG_RUNS = 3
 
 
 def encode(picture: Image, quality: int = RECIPE.jpeg_quality) -> tuple[str, bytes]:
     """Encode RGB as JPEG (4:2:0) and RGBA as PNG, without EXIF or profile; returns jpg or png too."""
     out = BytesIO()
     if picture.mode == "RGBA":
-        picture.save(out, "PNG", compress_level=PNG_LEVEL)
+        picture.save(out, "PNG", compress_type=PNG_RUNS)
         return "png", out.getvalue()
     picture.save(out, "JPEG", quality=quality, subsampling="4:2:0")
     return "jpg", out.getvalue()

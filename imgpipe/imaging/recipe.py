@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from imgpipe.imaging.geometry import Size, fit
+
 SQUARE = "square"
 SQUARE_PX = 512
 # What every client may count on: the longest side, px.
@@ -29,6 +31,11 @@ class Recipe:
     def largest_px(self) -> int:
         """Return the size that all others are made from."""
         return max(*self.sizes.values(), SQUARE_PX)
+
+    def sizes_of(self, upright: Size) -> Mapping[str, Size]:
+        """Return the sizes that the derivatives of a picture of this upright size have."""
+        fitted = {name: fit(upright, side) for name, side in self.sizes.items()}
+        return {**fitted, SQUARE: (SQUARE_PX, SQUARE_PX)}
 
     def __str__(self) -> str:
         return ",".join(f"{name}:{side}" for name, side in self.sizes.items())

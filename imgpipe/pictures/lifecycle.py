@@ -7,7 +7,7 @@
 
 import logging
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -150,6 +150,42 @@ def _finish(session: Session, claim: Claim, row: "Row[*tuple[Any, ...]]", it: Do
 
 def _ended() -> dict[str, Any]:
     return {"stage": None, "due_at": None, "crashes": 0, "changed_at": utc_now()}
+
+
+def fail_at_rest(image_id: UUID, code: str, sentence: str) -> None:
+    """End a successful picture that nobody works on as failed: files are lost that can't be made again."""
+    now = utc_now()
+    at_rest = (Image.id == image_id) & (Image.status == "success") & Image.stage.is_(None)
+    failed = {"status": "failed", "error": sentence, "error_code": code, "caption_status": "skipped"}
+    with writing(durable=True) as session:
+        statement = update(Image).where(at_rest).values(**failed, processed_at=now, changed_at=now)
+        worked_ms = session.scalar(statement.returning(Image.worked_ms))
+        if worked_ms is not None:
+            _count(session, success=-1, failed=1, worked_ms=-worked_ms)
+            events.tell(session, image_id, "image.failed")
+
+
+def forget_originals(ids: Collection[UUID]) -> None:
+    """Say of the originals of pictures at rest that they are not kept."""
+    ours = Image.id.in_(ids) & Image.stage.is_(None)
+    with writing(durable=True) as session:
+        session.execute(update(Image).where(ours).values(original_key=None, changed_at=utc_now()))
+
+
+def replace_thumbnails(image_id: UUID, thumbnails: Sequence[Mapping[str, Any]]) -> Collection[str]:
+    """Put these in the place of all thumbnails of a picture; returns the keys that no row names any more.
+
+    Of a picture that is gone those are the new ones.
+    """
+    given = {thumbnail["key"] for thumbnail in thumbnails}
+    with writing(durable=True) as session:
+        there = session.scalar(select(Image.id).where(Image.id == image_id).with_for_update())
+        if there is None:
+            return given
+        columns = delete(THUMBNAILS).where(THUMBNAILS.c.image_id == image_id).returning(THUMBNAILS.c.key)
+        former = set(session.scalars(columns))
+        session.execute(insert(THUMBNAILS), [dict(row, image_id=image_id) for row in thumbnails])
+    return former - given
 
 
 def retry(image_id: UUID) -> str:

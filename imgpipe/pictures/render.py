@@ -5,6 +5,7 @@ import io
 import time
 import zipfile
 from typing import Any
+from uuid import UUID
 
 from imgpipe.database.engine import db
 from imgpipe.database.models import Image
@@ -60,7 +61,7 @@ def _render(image: Image) -> Done:
         data = stream.read()
     started = time.perf_counter()
     work = pipeline.run(data, parts.settings.thumbnails)
-    thumbnails = [_keep(image, derivative) for derivative in work.derivatives]
+    thumbnails = [keep(image.id, derivative) for derivative in work.derivatives]
     original_key = _archive(image, data)
     facts: dict[str, Any] = dict(work.metadata)
     exif = facts.pop("exif")
@@ -83,7 +84,7 @@ def _render(image: Image) -> Done:
     )
 
 
-def describe(derivative: Derivative) -> dict[str, Any]:
+def _describe(derivative: Derivative) -> dict[str, Any]:
     """Return what the row of a derivative says of its bytes."""
     return {
         "name": derivative.name,
@@ -95,10 +96,11 @@ def describe(derivative: Derivative) -> dict[str, Any]:
     }
 
 
-def _keep(image: Image, derivative: Derivative) -> dict[str, Any]:
-    key = f"derivatives/{image.id.hex[-2:]}/{image.id}-{derivative.name}.{derivative.format}"
+def keep(image_id: UUID, derivative: Derivative) -> dict[str, Any]:
+    """Store the file of a derivative, and return its row."""
+    key = f"derivatives/{image_id.hex[-2:]}/{image_id}-{derivative.name}.{derivative.format}"
     parts.storage.put(key, derivative.data)
-    return {**describe(derivative), "key": key}
+    return {**_describe(derivative), "key": key}
 
 
 def _archive(image: Image, data: bytes) -> str | None:

@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Executable, text, update
+from sqlalchemy import Executable, delete, text, update
 
 from imgpipe.clock import utc_now
 from imgpipe.database.engine import db
@@ -274,8 +274,39 @@ def test_it_works_beside_uploads(app: Flask, client: FlaskClient) -> None:
     assert post(client, jpeg()).status_code == 202
 
 
-def test_a_derivative_without_its_row_is_an_orphan(app: Flask, client: FlaskClient) -> None:
+def test_a_derivative_without_its_row_gets_one_and_is_no_orphan_any_more(
+    app: Flask, client: FlaskClient
+) -> None:
     image_id = upload(client)
-    put(app, f"derivatives/{image_id[-2:]}/{image_id}-small.jpg", age_s=2 * HOUR_S)
-    change(app, Thumbnail.__table__.delete().where(Thumbnail.name == "small"))  # type: ignore[attr-defined]
+    before = client.get(f"/api/images/{image_id}/thumbnails/small")
+    change(app, delete(Thumbnail).where(Thumbnail.name == "small"))
+    assert client.get(f"/api/images/{image_id}/thumbnails/small").status_code == 404
+    assert_mended(app, "missing derivatives")
+    after = client.get(f"/api/images/{image_id}/thumbnails/small")
+    assert (after.data, after.headers["ETag"]) == (before.data, before.headers["ETag"])
+
+
+def test_an_old_derivative_that_no_row_names_is_an_orphan(app: Flask, client: FlaskClient) -> None:
+    image_id = upload(client)
+    put(app, f"derivatives/{image_id[-2:]}/{image_id}-small.png", age_s=2 * HOUR_S)
     assert_mended(app, "orphan files")
+
+
+def test_a_picture_without_any_row_of_a_derivative_gets_all_of_them(app: Flask, client: FlaskClient) -> None:
+    image_id = upload(client)
+    change(app, delete(Thumbnail))
+    assert_mended(app, "missing derivatives")
+    for url in shown(client, image_id)["thumbnails"].values():
+        assert client.get(url).status_code == 200
+
+
+def test_a_new_size_is_made_for_what_was_there_before(make_app: AppFactory) -> None:
+    ids = [upload(make_app().test_client(), jpeg(900 + number, 600)) for number in range(3)]
+    app = make_app(IMGPIPE_THUMBNAILS="small:128,medium:512,large:700")
+    client = app.test_client()
+    assert client.get(f"/api/images/{ids[0]}/thumbnails/large").json["code"] == "thumbnail_not_ready"  # type: ignore[index]
+    assert_mended(app, "missing derivatives", count=3)
+    assert client.get(f"/api/images/{ids[0]}/thumbnails/large").status_code == 200
+    changed = make_app(IMGPIPE_THUMBNAILS="small:128,medium:512,large:800")
+    assert_mended(changed, "missing derivatives", count=3)
+    assert ill(doctor(make_app())) == {}
