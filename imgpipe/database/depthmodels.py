@@ -48,7 +48,7 @@ class DepthLog(Base):
 
 
 class DepthVersion(Base):
-    """When a version of a log took the place of the one before, so that this one's blocks can go in time."""
+    """When a version of a log put blocks to death, or the log was deleted, so that these can go in time."""
 
     __tablename__ = "depth_versions"
 

@@ -1,7 +1,7 @@
 """Connect to the database, and open its transactions."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from threading import Lock
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from imgpipe.database.models import Base
 from imgpipe.database.sqlitefile import SqliteFile, sqlite
+from imgpipe.errors import Busy
 from imgpipe.settings import Settings
 
 
@@ -32,7 +33,12 @@ db = SQLAlchemy(model_class=Base, session_options={"class_": _Session, "expire_o
 
 # Who finds SQLite's write lock taken sleeps and looks again; a process's own threads rather queue up here.
 _writer = Lock()
+# How long a writer waits for the others before it gives up.
+BUSY_S = 30
+# What SQLite's write-ahead log is cut back to once it has been copied.
+JOURNAL_BYTES = 64 << 20
 RECYCLE_S = 1800
+RETRY_AFTER_S = 2
 # What libpq does to a server that is silently gone: by its own defaults it would wait for minutes.
 # (https://www.postgresql.org/docs/15/libpq-connect.html) The URL's own parameters have precedence.
 PSYCOPG: Mapping[str, Any] = {
@@ -78,7 +84,13 @@ def listen(engine: Engine) -> None:
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None
-    for pragma in ("busy_timeout = 30000", "journal_mode = WAL", "foreign_keys = ON"):
+    pragmas = (
+        f"busy_timeout = {BUSY_S * 1000}",
+        "journal_mode = WAL",
+        f"journal_size_limit = {JOURNAL_BYTES}",
+        "foreign_keys = ON",
+    )
+    for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}").close()
 
 
@@ -87,6 +99,30 @@ def _begin_sqlite(connection: Connection) -> None:
     # In WAL mode NORMAL loses no consistency, only the latest commits, and only with the power.
     connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if options.get('durable') else 'NORMAL'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Wait for this process's other writers. Raises: ``Busy`` after as long as SQLite itself would wait."""
+    if not _writer.acquire(timeout=BUSY_S):
+        raise Busy(retry_after_s=RETRY_AFTER_S)
+    try:
+        yield
+    finally:
+        _writer.release()
+
+
+def shorten_journal() -> None:
+    """Copy SQLite's write-ahead log into the database and cut it off, as far as nobody has to wait for it."""
+    if db.engine.dialect.name != "sqlite":
+        return
+    db.session.rollback()
+    with closing(db.engine.raw_connection()) as connection:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        cursor.execute("PRAGMA busy_timeout = 0")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # gives up where anybody is at work
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_S * 1000}")
 
 
 @contextmanager
@@ -111,7 +147,7 @@ def writing(*, durable: bool) -> Iterator[Session]:
     """
     session = db.session()
     session.rollback()
-    with _writer if session.get_bind().dialect.name == "sqlite" else nullcontext():
+    with _turn() if session.get_bind().dialect.name == "sqlite" else nullcontext():
         session.connection(execution_options={"writes": True, "durable": durable})
         try:
             yield session

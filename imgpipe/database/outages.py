@@ -2,6 +2,8 @@
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 
+from imgpipe.errors import Busy
+
 # https://www.sqlite.org/rescode.html, the low byte: busy, locked, no memory, read-only, input/output,
 # corrupt, full, can't open, locking protocol, not a database. Of none of them a picture is guilty.
 _SQLITE = frozenset({5, 6, 7, 8, 10, 11, 13, 14, 15, 26})
@@ -13,7 +15,7 @@ _STATES = frozenset({"25006", "40001", "40P01", "55P03"})
 
 def is_away(error: BaseException) -> bool:
     """Tell whether the database can't serve now: lost, locked, full or read-only; anything else is a bug."""
-    if isinstance(error, TimeoutError):  # every connection is in use
+    if isinstance(error, TimeoutError | Busy):  # every connection is in use, or others write for too long
         return True
     if not isinstance(error, DBAPIError):
         return False

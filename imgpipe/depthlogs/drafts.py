@@ -5,7 +5,7 @@ does can be undone, and is: by the writer, or by the next one where it died.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -43,6 +43,8 @@ class Draft:
     _blocks: list[Lines] = field(default_factory=list)
     _buried: list[int] = field(default_factory=list)
     _bytes: int = 0
+    _replaces: bool = False
+    announced: bool = False
 
     @property
     def number(self) -> int:
@@ -64,6 +66,7 @@ class Draft:
     def bury(self, id: int) -> None:
         """Let a block end with the version before."""
         self._buried.append(id)
+        self._replaces = True
 
     def hold(self) -> None:
         """Stay the writer while nothing is written. Raises: ``Busy`` as ``flush`` does."""
@@ -92,7 +95,9 @@ class Draft:
                 "writer_due_at": None,
             }
             session.execute(update(DepthLog).where(DepthLog.number == self.number).values(values))
-            session.add(DepthVersion(log=self.number, version=self.version, began_at=now))
+            if self._replaces:
+                session.add(DepthVersion(log=self.number, version=self.version, began_at=now))
+        self.announced = True
 
     def undo(self) -> None:
         """Take back what this version has become so far, or was left by a writer that died at it.
@@ -144,24 +149,24 @@ class Draft:
 
 
 @contextmanager
-def drafting(name: str) -> Iterator[Draft]:
+def drafting(name: str, wait_s: float = WAIT_S) -> Iterator[Draft]:
     """Write the next version of a log, which may be new; undone unless it is announced in the block.
 
-    Raises: ``Busy`` when another writer is at it for longer than half a minute.
+    Raises: ``Busy`` when another writer is at it for longer than ``wait_s``.
     """
-    draft = _begin(name)
+    draft = _begin(name, wait_s)
     try:
         draft.undo()
         yield draft
-    except BaseException:
-        with suppress(Busy, SQLAlchemyError):  # the next writer, or a sweep, finds what is left
-            draft.give_up()
-        raise
+    finally:
+        if not draft.announced:
+            with suppress(Busy, SQLAlchemyError):  # the next writer, or a sweep, finds what is left
+                draft.give_up()
 
 
-def free_abandoned() -> Iterator[str]:
+def free_abandoned(names: Iterable[str]) -> Iterator[str]:
     """Undo what writers have left behind that died; yield the names of their logs."""
-    for name in find_abandoned():
+    for name in names:
         if (draft := _claim(name)) is not None:
             draft.give_up()
             yield name
@@ -173,8 +178,8 @@ def find_abandoned() -> Sequence[str]:
         return session.scalars(select(DepthLog.name).where(DepthLog.writer_due_at < utc_now())).all()
 
 
-def _begin(name: str) -> Draft:
-    deadline = time.monotonic() + WAIT_S
+def _begin(name: str, wait_s: float) -> Draft:
+    deadline = time.monotonic() + wait_s
     while (draft := _claim(name)) is None:
         if time.monotonic() > deadline:
             raise Busy("Another upload into this log is being stored.", retry_after_s=RETRY_AFTER_S)

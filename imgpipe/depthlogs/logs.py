@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 import numpy as np
-from sqlalchemy import Select, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, bindparam, select, update
 
 from imgpipe.clock import utc_now
 from imgpipe.database import paging
 from imgpipe.database.depthmodels import DepthBlock, DepthLog, DepthVersion
-from imgpipe.database.engine import db, reading, writing
+from imgpipe.database.engine import db, reading, shorten_journal, writing
 from imgpipe.database.paging import Page
 from imgpipe.depthlogs import blocks, drafts, staging, sweeping
 from imgpipe.depthlogs.blocks import Found
@@ -32,6 +31,7 @@ from imgpipe.text import clean_text
 
 DEFAULT = "default"
 NAME_LENGTH = 100
+LARGE_BYTES = 64 << 20
 PLAIN = Terms()
 DEPTHS_READ = 64  # blocks
 
@@ -89,6 +89,8 @@ def store(source: Source, name: str, terms: Terms) -> Receipt:
             raise Busy("The log was made anew meanwhile.", retry_after_s=1)
         replaced = _store(draft, staged)
     sweeping.sweep()
+    if staged.rows * (resize.WIDTH + staged.source_width) > LARGE_BYTES:
+        shorten_journal()
     return Receipt(
         log=name,
         rows=staged.rows,
@@ -128,12 +130,13 @@ def check_name(name: str) -> None:
         )
 
 
-def find(name: str, session: Session | None = None) -> DepthLog:
-    """Return the log. Raises: ``LogNotFound``."""
-    log = (session or db.session()).scalar(_named(name))
-    if log is None:
+def find(name: str) -> DepthLog:
+    """Return the log as it is now, apart from any session. Raises: ``LogNotFound``."""
+    with db.engine.connect() as connection:  # past the session, which takes longer than all the rest
+        row = connection.execute(_FIND, {"name": clean_text(name)}).one_or_none()
+    if row is None:
         raise LogNotFound
-    return log
+    return DepthLog(**row._mapping)
 
 
 def page(limit: int, cursor: str | None = None) -> Page[DepthLog]:
@@ -152,6 +155,9 @@ def delete(name: str) -> None:
         session.add(DepthVersion(log=log.number, version=log.uploads + 1, began_at=utc_now()))
         session.delete(log)
     sweeping.sweep()
+
+
+_FIND = select(*DepthLog.__table__.columns).where(DepthLog.name == bindparam("name"), DepthLog.uploads > 0)
 
 
 def _named(name: str) -> Select[DepthLog]:

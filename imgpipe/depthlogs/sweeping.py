@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 def sweep(spare_s: float = SPARE_S) -> None:
     """Delete as much as can be done in a while, in short transactions; nothing is lost by an interruption."""
     deadline = time.monotonic() + spare_s
-    for _ in drafts.free_abandoned():
+    for _ in drafts.free_abandoned(drafts.find_abandoned()):
         if time.monotonic() > deadline:
             return
     for number, version in find_replaced():
@@ -31,9 +31,9 @@ def sweep(spare_s: float = SPARE_S) -> None:
                 return
 
 
-def find_replaced() -> Iterator[tuple[int, int]]:
-    """Yield (log, version) of the versions that took another's place long enough ago, oldest first."""
-    before = utc_now() - timedelta(seconds=GRACE_S)
+def find_replaced(grace_s: float = GRACE_S) -> Iterator[tuple[int, int]]:
+    """Yield (log, version) of the versions that put blocks to death long enough ago, oldest first."""
+    before = utc_now() - timedelta(seconds=grace_s)
     due = select(DepthVersion.log, DepthVersion.version).where(DepthVersion.began_at < before)
     with reading() as session:
         found = session.execute(due.order_by(DepthVersion.began_at)).all()

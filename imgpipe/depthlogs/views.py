@@ -7,7 +7,6 @@ from functools import cached_property
 import numpy as np
 
 from imgpipe.database.depthmodels import DepthLog
-from imgpipe.database.engine import reading
 from imgpipe.database.paging import Page
 from imgpipe.depthlogs import logs
 from imgpipe.depthlogs.ranges import Extent, Interval
@@ -39,9 +38,7 @@ class View:
     """
 
     def __init__(self, asked: Asked) -> None:
-        with reading() as session:
-            self.log: DepthLog = logs.find(asked.log)
-            session.expunge(self.log)
+        self.log: DepthLog = logs.find(asked.log)
         self.unit = asked.unit or self.log.depth_unit
         self._asked = asked
         self._stored_unit = self.log.depth_unit or self.unit

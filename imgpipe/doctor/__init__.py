@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from imgpipe.doctor import derivatives, files, rows, tallies, words
+from imgpipe.doctor import depthblocks, derivatives, files, rows, tallies, words
 
 BATCH = 100
 EXAMPLES = 3
@@ -27,6 +27,8 @@ CHECKS = (
     Check("stuck pictures", rows.find_stuck, rows.free, "queued, or put to rest"),
     Check("overdue work", rows.find_overdue, rows.release, "released for the next worker"),
     Check("wrong tallies", tallies.find_wrong, tallies.recount, "counted again"),
+    Check("dead depth imports", depthblocks.find_abandoned, depthblocks.free_abandoned, "undone"),
+    Check("replaced depth rows", depthblocks.find_replaced, depthblocks.delete_replaced, "deleted"),
     Check("unsearchable pictures", words.find_missing, words.enter, "entered again"),
 )
 

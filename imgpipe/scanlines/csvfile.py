@@ -54,8 +54,9 @@ class Reader(Generic[Read]):
         line = 2
         for chunk in _chunks(self._stream):
             plain = headers.with_commas(chunk, self._delimiter)
-            block: Read = self._quick(plain, self.source_width) or self._read_exactly(plain, line)
-            line += chunk.count(b"\n")
+            found: Read | None = self._quick(plain, self.source_width)
+            block: Read = found or self._read_exactly(plain, line)
+            line += len(found.depths) if found else chunk.count(b"\n")
             self.rows += len(block.depths)
             self._bound(line)
             if len(block.depths) and not self._faults.count:

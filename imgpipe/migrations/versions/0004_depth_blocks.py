@@ -37,11 +37,10 @@ def _added() -> Sequence[sa.Column]:
     )
 
 
-logs = sa.table("depth_logs", sa.column("number"), sa.column("uploads"), sa.column("changed_at"))
+logs = sa.table("depth_logs", sa.column("number"), sa.column("uploads"))
 rows = sa.table(
     "depth_rows", *map(sa.column, ("log", "depth", "pixels", "source"))
 )  # their types are what the drivers give
-versions = sa.table("depth_versions", *map(sa.column, ("log", "version", "began_at")))
 blocks = sa.table(
     "depth_blocks",
     *map(sa.column, ("id", "log", "born", "died", "rows", "depth_min", "depth_max", "width", "mixed")),
@@ -126,8 +125,7 @@ def downgrade() -> None:
 def _move_into_blocks() -> None:
     connection = op.get_bind()
     moved = 0
-    for number, uploads, changed_at in connection.execute(sa.select(logs)).all():
-        connection.execute(sa.insert(versions).values(log=number, version=uploads, began_at=changed_at))
+    for number, uploads in connection.execute(sa.select(logs)).all():
         last = -np.inf
         while block := _read_rows(connection, number, float(last)):
             last = block[-1][0]
