@@ -75,6 +75,13 @@ export async function show(img, link, signal) {
 
 const blobUrl = async (link, signal) => URL.createObjectURL(await (await request("GET", link, { signal })).blob());
 
+/** Save what a link answers, once it is known to be no refusal. Throws ApiError. */
+export async function save(link, name) {
+  const href = await blobUrl(link);
+  Object.assign(document.createElement("a"), { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 60_000);
+}
+
 /** Let a link download by itself, or with the key where one is in use. */
 export function downloads(anchor, link, name) {
   anchor.href = address(link);
@@ -82,8 +89,6 @@ export function downloads(anchor, link, name) {
   anchor.onclick = async (event) => {
     if (!key.current()) return;
     event.preventDefault();
-    const href = await blobUrl(link);
-    Object.assign(document.createElement("a"), { href, download: name }).click();
-    setTimeout(() => URL.revokeObjectURL(href), 60_000);
+    await save(link, name);
   };
 }

@@ -1,5 +1,5 @@
 // What is done with all that are selected: four at a time, and what fails stays selected.
-import { request } from "./api.js";
+import { address, request, save } from "./api.js";
 import { button, confirm, counted, find, make, sentence } from "./dom.js";
 import * as gallery from "./gallery.js";
 import { choose, clear, forget, selectAll, selected } from "./select.js";
@@ -8,15 +8,20 @@ import { failed } from "./tile.js";
 import { adding, changeLabels } from "./words.js";
 
 const AT_ONCE = 4;
+const IN_LINE = 190; // ids that fit into the line of a request
+const EXPORTS = { imagefolder: "imagefolder (zip)", webdataset: "webdataset (tar)", sidecar: "pictures and .txt (zip)", jsonl: "texts only (jsonl)" };
 let busy = false;
 
 const told = make("span", { role: "status" });
 const note = make("p", { class: "bad", role: "alert", hidden: true });
 const all = button("Select all", loadAll);
+const exports = make("select", { "aria-label": "Export", onchange: exportAll }, make("option", { value: "" }, "Export…"),
+  Object.entries(EXPORTS).map(([value, text]) => make("option", { value }, text)));
 const acts = {
   Retry: button("Retry", () => each("retried", [...selected.values()].filter(failed), retry)),
   Caption: button("Caption", () => each("sent to be captioned", [...selected.values()], caption)),
   Label: labelField("Add label", (names) => each("labelled", [...selected.values()], ({ id }) => changeLabels(id, adding(names)))),
+  Export: exports,
   Delete: button("Delete", remove, { class: "danger" }),
 };
 const bar = make("div", { class: "bulk", role: "region", "aria-label": "Selected pictures" },
@@ -29,7 +34,7 @@ export function show() {
   if (busy) return;
   told.textContent = `${counted(selected.size, "picture")} selected`;
   all.hidden = !gallery.hasMore() && selected.size >= gallery.mosaic.items.length;
-  for (const one of bar.querySelectorAll("button, input")) one.disabled = false;
+  for (const one of bar.querySelectorAll("button, input, select")) one.disabled = false;
   acts.Retry.disabled = ![...selected.values()].some(failed);
 }
 
@@ -44,10 +49,29 @@ async function loadAll() {
   selectAll();
 }
 
+async function exportAll() {
+  const format = exports.value;
+  const suffix = { webdataset: "tar", jsonl: "jsonl" }[format] ?? "zip";
+  const ids = [...selected.keys()];
+  exports.value = "";
+  begin();
+  try {
+    for (let first = 0; first < ids.length; first += IN_LINE) {
+      const query = new URLSearchParams([["format", format], ...ids.slice(first, first + IN_LINE).map((id) => ["id", id])]);
+      told.textContent = `${first} of ${counted(ids.length, "picture")} exported…`;
+      await save(address(`api/exports?${query}`), `imgpipe${first ? `-${first / IN_LINE + 1}` : ""}.${suffix}`);
+    }
+  } catch (error) {
+    complain(sentence(error, "Exporting"));
+  }
+  busy = false;
+  show();
+}
+
 function begin() {
   busy = true;
   note.hidden = true;
-  for (const one of bar.querySelectorAll("button, input")) one.disabled = true;
+  for (const one of bar.querySelectorAll("button, input, select")) one.disabled = true;
 }
 
 function complain(words) {

@@ -3,9 +3,11 @@ import { coloured } from "./colormaps.js";
 
 export const OVERVIEW = 34; // px wide
 export const LEFT = 118; // px, where the picture begins
+const GAP = 10;
 const TICK_PX = 64;
 
-export function draw(canvas, tiles, view, keys, lut) {
+/** Draw `view` {from, to} of the tracks [{tiles, keys}] side by side, and the tape {from, to} if there is one. */
+export function draw(canvas, tracks, view, lut, tape) {
   const { clientWidth: width, clientHeight: height } = canvas;
   Object.assign(canvas, { width: width * devicePixelRatio, height: height * devicePixelRatio });
   const pen = canvas.getContext("2d");
@@ -14,10 +16,40 @@ export function draw(canvas, tiles, view, keys, lut) {
   pen.font = style.font;
   pen.fillStyle = pen.strokeStyle = style.color;
   const y = (depth) => ((depth - view.from) / (view.to - view.from)) * height;
-  for (const key of keys) paint(pen, tiles, key, lut, LEFT, width - LEFT, y);
+  const wide = (width - LEFT + GAP) / tracks.length;
+  tracks.forEach(({ tiles, keys }, n) => {
+    for (const key of keys) paint(pen, tiles, key, lut, LEFT + n * wide, wide - GAP, y);
+  });
   drawAxis(pen, view, height, y);
-  pen.strokeStyle = style.caretColor;
-  drawOverview(pen, tiles, view, lut, height);
+  pen.strokeStyle = pen.fillStyle = style.caretColor;
+  drawOverview(pen, tracks[0].tiles, view, lut, height);
+  if (tape) drawTape(pen, y(tape.from), y(tape.to), width);
+}
+
+/** Return which track is at `x`, and how far across it, 0 to 1; null beside them. */
+export function trackAt(canvas, count, x) {
+  const wide = (canvas.clientWidth - LEFT + GAP) / count;
+  const n = Math.floor((x - LEFT) / wide);
+  const across = (x - LEFT - n * wide) / (wide - GAP);
+  return n >= 0 && n < count && across < 1 ? { n, across } : null;
+}
+
+function drawTape(pen, top, bottom, width) {
+  pen.globalAlpha = 0.25;
+  pen.fillRect(LEFT, Math.min(top, bottom), width - LEFT, Math.abs(bottom - top));
+  pen.globalAlpha = 1;
+  for (const at of [top, bottom]) pen.fillRect(LEFT, at - 1, width - LEFT, 2);
+}
+
+/** Draw how often each grey is there, as bars. */
+export function drawHistogram(canvas, greys) {
+  const pen = canvas.getContext("2d");
+  const counts = new Float64Array(64);
+  for (const grey of greys) counts[grey >> 2] += 1;
+  const most = Math.max(...counts);
+  pen.clearRect(0, 0, canvas.width, canvas.height);
+  pen.fillStyle = getComputedStyle(canvas).color;
+  counts.forEach((one, n) => pen.fillRect(n, canvas.height * (1 - one / most), 1, canvas.height));
 }
 
 function paint(pen, tiles, key, lut, left, width, y) {

@@ -19,7 +19,7 @@ export async function colours(preview) {
 export function coloured(tile, lut) {
   if (tile.lut === lut) return tile.canvas;
   const image = new ImageData(tile.width, tile.rows);
-  new Uint32Array(image.data.buffer).set(Uint32Array.from(tile.pixels, (value) => lut[value]));
+  new Uint32Array(image.data.buffer).set(Uint32Array.from(tile.pixels, (value, n) => (tile.mask?.[n] === 0 ? 0 : lut[value])));
   tile.canvas = make("canvas", { width: tile.width, height: tile.rows });
   tile.canvas.getContext("2d").putImageData(image, 0, 0);
   tile.lut = lut;

@@ -3,9 +3,10 @@ const KEYS = { ArrowUp: -0.15, ArrowDown: 0.15, PageUp: -0.9, PageDown: 0.9, Hom
 const ZOOMS = { "+": 1.6, "=": 1.6, "-": 1 / 1.6, 0: 0 };
 
 /** Listen on `canvas`; left of `overview_px` a press means "go there". One finger scrolls the page, two move the log. */
-export function listen(canvas, overview_px, { pan, zoom, goTo, point }) {
+export function listen(canvas, overview_px, { pan, zoom, goTo, point, measuring, measure }) {
   const pressed = new Map(); // pointer id -> y
   let inOverview = false;
+  let begun = null; // where a measurement began
   const part = (event) => event.offsetY / canvas.clientHeight;
   const ends = () => [Math.min(...pressed.values()), Math.max(...pressed.values())];
 
@@ -13,18 +14,20 @@ export function listen(canvas, overview_px, { pan, zoom, goTo, point }) {
     canvas.setPointerCapture(event.pointerId);
     pressed.set(event.pointerId, event.offsetY);
     inOverview = event.offsetX < overview_px;
+    begun = measuring(event) && !inOverview ? part(event) : null;
     if (inOverview) goTo(part(event));
     else point(event.offsetX, part(event));
   });
   canvas.addEventListener("pointermove", (event) => {
-    point(event.offsetX, part(event));
-    if (!pressed.has(event.pointerId)) return;
+    if (!pressed.has(event.pointerId)) return point(event.offsetX, part(event));
     const [top, bottom] = ends();
     const y = pressed.get(event.pointerId);
     pressed.set(event.pointerId, event.offsetY);
     if (pressed.size > 1) pinch(top, bottom, ...ends());
     else if (inOverview) goTo(part(event));
-    else if (event.pointerType !== "touch") pan((y - event.offsetY) / canvas.clientHeight);
+    else if (begun !== null) measure(begun, part(event));
+    else if (event.pointerType === "touch") point(event.offsetX, part(event));
+    else pan((y - event.offsetY) / canvas.clientHeight);
   });
   for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (event) => pressed.delete(event.pointerId));
   canvas.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && point(-1));

@@ -13,9 +13,9 @@ export class Tiles {
   #wanted = [];
   #timer = 0;
 
-  /** `changed` hears of every tile that has come, and of errors. */
-  constructor(log, changed) {
-    Object.assign(this, { log, changed, step: log.depth_step || 1 });
+  /** `how` goes along with every request: unit, contrast; `changed` hears of every tile that has come, and of errors. */
+  constructor(log, how, changed) {
+    Object.assign(this, { log, how, changed, step: log.depth_step || 1 });
     this.top = log.depth_min - this.step / 2;
     this.extent = log.depth_max - log.depth_min + this.step;
     this.deepest = Math.max(0, Math.ceil(Math.log2(Math.max(log.rows, this.extent / this.step) / ROWS)));
@@ -72,13 +72,16 @@ export class Tiles {
 
   async #read(key, signal) {
     const [depth_min, depth_max] = this.bounds(key);
-    const query = { log: this.log.log, depth_min, depth_max, format: "raw", max_rows: ROWS };
-    const response = await request("GET", "api/frames", { query, signal });
-    const [width, first, last] = ["Width", "Depth-Min", "Depth-Max"].map((name) => Number(response.headers.get(`X-Frame-${name}`)));
-    const pixels = new Uint8Array(await response.arrayBuffer());
-    const rows = pixels.length / width;
+    const query = { log: this.log.log, depth_min, depth_max, format: "raw", max_rows: ROWS, ...this.how };
+    const ask = (more) => request("GET", "api/frames", { query: { ...query, ...more }, signal });
+    const [response, plain] = await Promise.all([ask(), this.how.contrast ? ask({ contrast: "" }) : null]);
+    const [width, rows, first, last] = ["Width", "Rows", "Depth-Min", "Depth-Max"].map((name) => Number(response.headers.get(`X-Frame-${name}`)));
+    const size = width * rows;
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    const [pixels, mask] = [bytes.subarray(0, size), bytes.length > size ? bytes.subarray(size) : null];
+    const values = plain ? new Uint8Array(await plain.arrayBuffer()) : pixels;
     const pitch = (last - first + this.step) / rows; // depth a row
-    return { pixels, width, rows, pitch, top: first - this.step / 2, exact: Math.abs(pitch / this.step - 1) < 1e-3 };
+    return { pixels, mask, values, width, rows, pitch, top: first - this.step / 2, exact: Math.abs(pitch / this.step - 1) < 1e-3 };
   }
 
   #keep(key, tile) {
@@ -94,6 +97,8 @@ export class Tiles {
     const row = tile?.rows ? Math.floor((depth - tile.top) / tile.pitch) : -1;
     if (row < 0 || row >= tile.rows) return null;
     const column = Math.min(tile.width - 1, Math.floor(across * tile.width));
-    return { depth: tile.top + (row + 0.5) * tile.pitch, column, value: tile.pixels[row * tile.width + column], exact: tile.exact };
+    const n = row * tile.width + column;
+    const hole = tile.mask?.[n] === 0;
+    return { depth: tile.top + (row + 0.5) * tile.pitch, column, width: tile.width, grey: hole ? null : tile.values[n], exact: tile.exact };
   }
 }

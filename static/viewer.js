@@ -1,24 +1,30 @@
-// The viewer of one depth log.
-import { address, downloads, get } from "./api.js";
-import { draw, LEFT, OVERVIEW } from "./chart.js";
+// The viewer of a depth log, or of two on one depth.
+import { address, downloads, get, save } from "./api.js";
+import { draw, drawHistogram, LEFT, OVERVIEW, trackAt } from "./chart.js";
 import { colours, list } from "./colormaps.js";
 import { button, copy, make, sentence, settled } from "./dom.js";
 import { listen } from "./gestures.js";
 import { Tiles } from "./tiles.js";
 
 const LEAST_ROWS = 8; // in a view
-const HELP = "Drag or scroll to move (two fingers on a touch screen), pinch or Ctrl + scroll to zoom. Keys: arrows, Page up and down, Home, End, +, −, 0 for all.";
+const METRES = { m: 1, ft: 0.3048, in: 0.0254, "0.1in": 0.00254 };
+const PX_M = 0.0254 / 96; // a CSS pixel on paper
+const SCALES = [10, 20, 50, 100, 200, 500, 1000];
+const ACROSS = { columns: "", degrees: ["0°", "90°", "180°", "270°", "360°"], compass: ["N", "E", "S", "W", "N"] };
+const HELP = "Drag or scroll to move (two fingers on a touch screen), pinch or Ctrl + scroll to zoom, Shift + drag to measure. Keys: arrows, Page up and down, Home, End, +, −, 0 for all.";
 const dark = matchMedia("(prefers-color-scheme: dark)");
+const logPath = (name) => `api/frames/logs/${encodeURIComponent(name)}`;
 
-/** Show the log `name` in `place`; `query` {from, to, map} is the view to begin with. */
+/** Show the log `name` in `place`; `query` is the view to begin with, as the address has it. */
 export async function open(place, name, query) {
   const head = [make("a", { href: "#/logs" }, "All logs"), make("h1", null, name)];
   const note = make("p", { class: "note", role: "status" }, "Loading…");
   place.replaceChildren(...head, note);
   try {
-    const [{ data: log }, maps] = await Promise.all([get(`api/frames/logs/${encodeURIComponent(name)}`), list()]);
+    const beside = query.beside ? get(logPath(query.beside)).catch(() => ({})) : {};
+    const [{ data: log }, { data: second }, maps, { data: all }] = await Promise.all([get(logPath(name)), beside, list(), get("api/frames/logs", { limit: 200 })]);
     if (!note.isConnected) return null; // the reader has gone on
-    const viewer = new Viewer(log, maps, query);
+    const viewer = new Viewer([log, second].filter(Boolean), maps, all.map((one) => one.log), query);
     place.replaceChildren(...head, ...viewer.elements);
     return viewer;
   } catch (error) {
@@ -27,48 +33,129 @@ export async function open(place, name, query) {
   }
 }
 
+/** Return the log with its depths in another unit, where its own is known. */
+function inUnit(log, unit) {
+  const factor = log.depth_unit && unit ? METRES[log.depth_unit] / METRES[unit] : 1;
+  const exact = (depth) => depth && Number((depth * factor).toPrecision(14));
+  return { ...log, depth_min: exact(log.depth_min), depth_max: exact(log.depth_max), depth_step: exact(log.depth_step) };
+}
+
 class Viewer {
-  constructor(log, maps, query) {
-    Object.assign(this, { log, maps });
-    this.tiles = new Tiles(log, (error) => this.#changed(error));
-    this.digits = Number(this.tiles.step.toPrecision(4)).toFixed(9).replace(/0+$/, "").split(".")[1].length;
-    this.bottom = this.tiles.top + this.tiles.extent;
-    this.half = this.tiles.step / 2; // a row reaches so far above and below its depth
-    this.view = this.#fit(Number(query.from ?? log.depth_min) - this.half, Number(query.to ?? log.depth_max) + this.half);
-    this.elements = [this.#tools(), this.#chart(), make("p", { id: "help", class: "soft" }, HELP)];
+  constructor(logs, maps, names, query) {
+    Object.assign(this, { logs, maps });
+    this.elements = [this.#tools(names), this.#chart(), make("p", { id: "help", class: "soft" }, HELP)];
+    for (const [name, field] of Object.entries(this.fields)) this.#set(field, query[name]);
+    this.#build();
+    this.#start(query.from, query.to);
     this.#listen();
-    this.select.value = query.map;
-    this.select.selectedIndex = Math.max(0, this.select.selectedIndex);
     this.#recolour();
   }
 
+  #set(field, value) {
+    field.value = value ?? "";
+    if (field.selectedIndex < 0) field.selectedIndex = 0;
+  }
+
+  #start(from = this.top + this.half, to = this.bottom - this.half) {
+    this.view = this.#fit(Number(from) - this.half, Number(to) + this.half);
+  }
+
   leave() {
-    this.tiles.want([]);
+    for (const { tiles } of this.tracks) tiles.want([]);
     this.sizes.disconnect();
     dark.removeEventListener("change", this.redraw);
   }
 
-  #tools() {
+  #tools(names) {
     const range = () => this.#go(this.from.valueAsNumber - this.half, this.to.valueAsNumber + this.half);
     const depth = () => make("input", { type: "number", step: "any", onchange: range });
     const field = (text, input) => make("label", { class: "field" }, text, input);
-    const options = this.maps.flatMap(({ name }) => [make("option", { value: name }, name), make("option", { value: `${name}_r` }, `${name} reversed`)]);
+    const choice = (pairs, onchange) => make("select", { onchange }, pairs.map(([value, text = value]) => make("option", { value }, text)));
+    const rebuild = () => this.#rebuild();
+    const [log] = this.logs;
     [this.from, this.to] = [depth(), depth()];
-    this.select = make("select", { onchange: () => this.#recolour() }, options);
+    const maps = this.maps.flatMap(({ name }) => [[name], [`${name}_r`, `${name} reversed`]]);
+    this.fields = {
+      map: choice(maps, () => this.#recolour()),
+      contrast: choice([["", "as stored"], ["linear"], ["equalize"]], rebuild),
+      window: make("input", { type: "number", min: 0, step: "any", placeholder: "whole log", onchange: rebuild }),
+      percentiles: make("input", { placeholder: "2,98", pattern: "[0-9.]+,[0-9.]+", onchange: rebuild }),
+      across: choice([["columns"], ["degrees"], ["compass", "N E S W"]], () => this.#label()),
+      unit: choice([["", log.depth_unit ?? "as stored"], ...Object.keys(METRES).filter((one) => one !== log.depth_unit).map((one) => [one])], rebuild),
+      beside: choice([["", "–"], ...names.filter((one) => one !== log.log).map((one) => [one])], () => this.#beside()),
+    };
+    this.scale = choice([["", "1:"], ...SCALES.map((one) => [one, `1:${one}`])], () => this.#toScale());
+    this.tapes = button("Tape", () => this.#measuring(this.tapes.ariaPressed !== "true"), { "aria-pressed": "false" });
+    this.histogram = make("canvas", { class: "histogram", width: 64, height: 32, role: "img", "aria-label": "How often each grey is there" });
     this.save = make("a", { class: "button" }, "Download PNG");
     this.link = button("Copy link", () => this.#copy());
+    const { map, contrast, window, percentiles, across, unit, beside } = this.fields;
+    this.extras = { window: field("Window", window), percentiles: field("Percentiles", percentiles) };
     return make("div", { class: "tools" },
-      field("From", this.from), field("To", this.to),
-      button("+", () => this.#zoom(2, 0.5), { "aria-label": "Zoom in" }), button("−", () => this.#zoom(0.5, 0.5), { "aria-label": "Zoom out" }),
-      button("Whole log", () => this.#zoom(0, 0.5)), field("Colours", this.select), this.save, this.link);
+      field("From", this.from), field("To", this.to), button("+", () => this.#zoom(2, 0.5), { "aria-label": "Zoom in" }),
+      button("−", () => this.#zoom(0.5, 0.5), { "aria-label": "Zoom out" }), button("Whole log", () => this.#zoom(0, 0.5)),
+      field("Scale", this.scale), log.depth_unit && field("Unit", unit), field("Colours", map), field("Contrast", contrast), ...Object.values(this.extras), this.histogram,
+      field("Across", across), names.length > 1 && field("Beside it", beside), this.tapes, this.save, button("Figure", () => this.#figure()), this.link);
   }
 
   #chart() {
-    this.canvas = make("canvas", { tabindex: 0, role: "slider", "aria-orientation": "vertical", "aria-label": `Depths of ${this.log.log}`, "aria-describedby": "help", "aria-valuemin": this.log.depth_min, "aria-valuemax": this.log.depth_max });
+    const [log] = this.logs;
+    this.canvas = make("canvas", { class: "log", tabindex: 0, role: "slider", "aria-orientation": "vertical", "aria-label": `Depths of ${log.log}`, "aria-describedby": "help" });
     this.reading = make("output");
-    this.swatch = make("img", { alt: "Colours from 0 to 255" });
-    const legend = make("span", { class: "legend" }, "0", this.swatch, "255");
-    return make("div", { class: "viewer" }, this.canvas, make("div", { class: "under" }, this.reading, legend));
+    this.swatch = make("img", { alt: "Colours from the least value to the greatest" });
+    this.heads = make("div", { class: "heads" });
+    this.heads.style.paddingLeft = `${LEFT}px`;
+    const [least, most] = log.value_max === undefined ? [0, 255] : [log.value_min, log.value_max];
+    const legend = make("span", { class: "legend" }, String(least), this.swatch, `${most} ${log.value_unit ?? ""}`);
+    return make("div", { class: "viewer" }, this.heads, this.canvas, make("div", { class: "under" }, this.reading, legend));
+  }
+
+  /** Make the tracks anew: another unit, contrast or neighbour. */
+  #build() {
+    const { unit, contrast, window, percentiles } = Object.fromEntries(Object.entries(this.fields).map(([name, field]) => [name, field.value]));
+    const stretch = contrast ? { contrast, window, percentiles: contrast === "linear" ? percentiles : "" } : {};
+    for (const { tiles } of this.tracks ?? []) tiles.want([]);
+    this.tracks = this.logs.map((log) => {
+      const how = { ...stretch, unit: log.depth_unit ? unit || this.logs[0].depth_unit || "" : "", mask: log.holes ? "true" : "" };
+      return { tiles: new Tiles(inUnit(log, how.unit), how, (error) => this.#changed(error)), keys: [] };
+    });
+    const all = this.tracks.map(({ tiles }) => tiles);
+    this.step = Math.min(...all.map((tiles) => tiles.step));
+    this.top = Math.min(...all.map((tiles) => tiles.top));
+    this.bottom = Math.max(...all.map((tiles) => tiles.top + tiles.extent));
+    this.extent = this.bottom - this.top;
+    this.half = this.step / 2; // a row reaches so far above and below its depth
+    this.digits = Number(this.step.toPrecision(4)).toFixed(9).replace(/0+$/, "").split(".")[1].length;
+    this.unit = unit || this.logs[0].depth_unit || "";
+    this.canvas.ariaValueMin = this.top + this.half;
+    this.canvas.ariaValueMax = this.bottom - this.half;
+    this.extras.window.hidden = !contrast;
+    this.extras.percentiles.hidden = contrast !== "linear";
+    this.tape = null;
+    this.#label();
+  }
+
+  #rebuild() {
+    const [unit, { from, to }] = [this.unit, this.#rows()];
+    this.#build();
+    const factor = unit && this.unit ? METRES[unit] / METRES[this.unit] : 1;
+    this.#start(from * factor, to * factor);
+    this.#draw();
+  }
+
+  async #beside() {
+    const { value } = this.fields.beside;
+    const { data } = value ? await get(logPath(value)).catch((error) => this.#changed(error) ?? {}) : {};
+    this.logs = [this.logs[0], data].filter(Boolean);
+    this.#rebuild();
+  }
+
+  /** Write over each track what it is, and the directions. */
+  #label() {
+    const marks = ACROSS[this.fields.across.value] || [];
+    const names = this.logs.length > 1 ? this.logs.map(({ log }) => make("b", null, log)) : this.logs.map(() => "");
+    this.heads.replaceChildren(...this.logs.map((_, n) => make("div", null, names[n], make("div", { class: "marks" }, marks.map((one) => make("span", null, one))))));
+    this.remember?.();
   }
 
   #listen() {
@@ -77,25 +164,37 @@ class Viewer {
     this.sizes = new ResizeObserver(this.redraw);
     this.sizes.observe(this.canvas);
     dark.addEventListener("change", this.redraw);
+    const depth = (part) => this.view.from + part * this.#span();
     listen(this.canvas, OVERVIEW, {
       pan: (part) => this.#pan(part),
       zoom: (factor, at) => this.#zoom(factor, at),
-      goTo: (part) => this.#pan((this.tiles.top + part * this.tiles.extent - this.view.from) / this.#span() - 0.5),
+      goTo: (part) => this.#pan((this.top + part * this.extent - this.view.from) / this.#span() - 0.5),
       point: (x, part) => this.#point(x, part),
+      measuring: (event) => event.shiftKey || this.tapes.ariaPressed === "true",
+      measure: (from, to) => this.#measure(depth(from), depth(to)),
     });
   }
 
   #span = () => this.view.to - this.view.from;
 
   #pan(part) {
-    const by = Math.max(-this.tiles.extent, Math.min(this.tiles.extent, part * this.#span()));
+    const by = Math.max(-this.extent, Math.min(this.extent, part * this.#span()));
     return this.#go(this.view.from + by, this.view.to + by);
   }
 
   #zoom(factor, at) {
     const depth = this.view.from + at * this.#span();
-    const span = factor ? this.#span() / factor : this.tiles.extent;
+    const span = factor ? this.#span() / factor : this.extent;
     return this.#go(depth - at * span, depth + (1 - at) * span);
+  }
+
+  /** Return how long a pixel of the canvas is, on paper and in the log; without unit depths are metres. */
+  #ratio = () => (this.#span() * METRES[this.unit || "m"]) / this.canvas.clientHeight / PX_M;
+
+  #toScale() {
+    const wanted = Number(this.scale.value);
+    if (wanted) this.#zoom(this.#ratio() / wanted, 0.5);
+    this.scale.value = "";
   }
 
   /** Move the view; false when it is there already. */
@@ -108,15 +207,14 @@ class Viewer {
 
   /** Keep a view inside the log, between a few rows and all of it, on places that a link can name exactly. */
   #fit(from, to) {
-    const { top, extent, step } = this.tiles;
-    const span = Math.min(extent, Math.max(Math.abs(to - from) || 0, step * LEAST_ROWS));
-    const start = Math.min(Math.max((from + to - span) / 2 || 0, top), this.bottom - span);
+    const span = Math.min(this.extent, Math.max(Math.abs(to - from) || 0, this.step * LEAST_ROWS));
+    const start = Math.min(Math.max((from + to - span) / 2 || 0, this.top), this.bottom - span);
     const exact = (depth) => Number(depth.toFixed(this.digits + 3));
     return { from: exact(start + this.half) - this.half, to: exact(start + span - this.half) + this.half };
   }
 
   async #recolour() {
-    const [name, reversed] = this.select.value.split("_r");
+    const [name, reversed] = this.fields.map.value.split("_r");
     const { preview } = this.maps.find((map) => map.name === name);
     const lut = await colours(preview);
     this.lut = reversed === undefined ? lut : lut.toReversed();
@@ -129,8 +227,10 @@ class Viewer {
     cancelAnimationFrame(this.frame);
     this.frame = requestAnimationFrame(() => {
       if (!this.lut || !this.canvas.clientHeight) return;
-      this.keys = this.tiles.visible(this.view.from, this.view.to, this.canvas.clientHeight * devicePixelRatio);
-      this.tiles.want(this.keys);
+      for (const track of this.tracks) {
+        track.keys = track.tiles.visible(this.view.from, this.view.to, this.canvas.clientHeight * devicePixelRatio);
+        track.tiles.want(track.keys);
+      }
       this.#changed();
       this.#tell();
     });
@@ -138,8 +238,10 @@ class Viewer {
 
   #changed(error) {
     if (error) this.reading.textContent = sentence(error);
-    else draw(this.canvas, this.tiles, this.view, this.keys, this.lut);
-    this.canvas.ariaBusy = this.tiles.missing().length > 0;
+    else draw(this.canvas, this.tracks, this.view, this.lut, this.tape);
+    this.canvas.ariaBusy = this.tracks.some(({ tiles }) => tiles.missing().length > 0);
+    const greys = this.tracks[0].tiles.best("0/0")?.pixels;
+    if (greys) drawHistogram(this.histogram, greys);
   }
 
   /** Return the depths of the first and the last row in view. */
@@ -152,19 +254,31 @@ class Viewer {
     const { from, to } = this.#rows();
     this.from.value = from.toFixed(this.digits);
     this.to.value = to.toFixed(this.digits);
+    this.scale.options[0].textContent = `1:${Number(this.#ratio().toPrecision(3))}`;
     this.canvas.ariaValueNow = (this.view.from + this.view.to) / 2;
     this.canvas.ariaValueText = `${this.from.value} to ${this.to.value}`;
     this.remember();
   }
 
-  /** Let the address, the link and the download say what is in view. */
+  /** Let the address and the download say what is in view. */
   #remember() {
     if (!this.canvas.checkVisibility()) return;
     const { from, to } = this.#rows();
-    const { log } = this.log;
-    history.replaceState(null, "", `#/logs/${encodeURIComponent(log)}?${new URLSearchParams({ from, to, map: this.select.value })}`);
-    const query = { log, depth_min: from, depth_max: to, colormap: this.select.value, format: "png", max_rows: 100_000 };
-    downloads(this.save, address("api/frames", query), `${log} ${from} to ${to}.png`);
+    const [{ log }] = this.logs;
+    const said = Object.entries(this.fields).map(([name, field]) => [name, field.value]).filter(([, value]) => value && value !== "columns");
+    history.replaceState(null, "", `#/logs/${encodeURIComponent(log)}?${new URLSearchParams([["from", from], ["to", to], ...said])}`);
+    downloads(this.save, address("api/frames", { ...this.#asked(), format: "png", max_rows: 100_000 }), `${log} ${from} to ${to}.png`);
+  }
+
+  #asked() {
+    const { from: depth_min, to: depth_max } = this.#rows();
+    const { tiles } = this.tracks[0];
+    return { log: this.logs[0].log, depth_min, depth_max, colormap: this.fields.map.value, ...tiles.how, mask: "" };
+  }
+
+  async #figure() {
+    const query = { ...this.#asked(), format: "pdf", scale: `1:${Math.max(1, Math.round(this.#ratio()))}` };
+    await save(address("api/frames/figure", query), `${this.logs[0].log}.pdf`).catch((error) => { this.reading.textContent = sentence(error, "Drawing figures"); });
   }
 
   async #copy() {
@@ -174,11 +288,30 @@ class Viewer {
     setTimeout(() => { this.link.textContent = "Copy link"; }, 2000);
   }
 
+  #measuring(on) {
+    this.tapes.ariaPressed = String(on);
+    this.canvas.classList.toggle("measuring", on);
+    if (!on) this.tape = null;
+    this.#draw();
+  }
+
+  #measure(from, to) {
+    this.tape = { from, to };
+    this.#draw();
+    this.reading.textContent = `${Math.abs(to - from).toFixed(this.digits)} ${this.unit} from ${from.toFixed(this.digits)} to ${to.toFixed(this.digits)}`;
+  }
+
   #point(x, part) {
-    const across = (x - LEFT) / (this.canvas.clientWidth - LEFT);
-    const found = across >= 0 && this.keys && this.tiles.look(this.view.from + part * this.#span(), across, this.keys);
-    const about = found?.exact ? "" : "≈ "; // rows averaged, or not evenly spaced
-    this.reading.textContent = found
-      ? `depth ${about}${found.depth.toFixed(this.digits)}, column ${found.column + 1}, value ${about}${found.value}` : "";
+    const place = x >= LEFT ? trackAt(this.canvas, this.tracks.length, x) : null;
+    const { tiles, keys } = this.tracks[place?.n ?? 0];
+    const found = place && tiles.look(this.view.from + part * this.#span(), place.across, keys);
+    this.reading.textContent = found ? this.#told(found, tiles.log) : "";
+  }
+
+  #told({ depth, column, width, grey, exact }, { value_min: least, value_max: most, value_unit = "" }) {
+    const about = exact ? "" : "≈ "; // rows averaged, or not evenly spaced
+    const value = grey !== null && most !== undefined ? `${Number((least + (grey / 255) * (most - least)).toPrecision(4))} ${value_unit}`.trim() : grey;
+    const where = this.fields.across.value === "columns" ? `column ${column + 1}` : `azimuth ${Math.round(((column + 0.5) / width) * 360)}°`;
+    return `depth ${about}${depth.toFixed(this.digits)}${this.unit && ` ${this.unit}`}, ${where}, ${grey === null ? "a hole" : `value ${about}${value}`}`;
   }
 }

@@ -69,3 +69,13 @@ def axe_faults(page: Page) -> list[tuple[str, list[str]]]:
     page.evaluate(Path(spec.origin).with_name("axe.min.js").read_text())
     found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
     return [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
+
+
+def touch(page: Page, *steps: list[tuple[float, float]]) -> None:
+    """Put fingers down at the first places, take them through the others, and lift them."""
+    session = page.context.new_cdp_session(page)
+    for number, fingers in enumerate(steps):
+        points = [{"x": x, "y": y, "id": k} for k, (x, y) in enumerate(fingers)]
+        kind = "touchMove" if number else "touchStart"
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})

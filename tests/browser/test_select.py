@@ -1,5 +1,6 @@
 """Many at once: selected by mouse, keys and touch; deleted and tried again."""
 
+import zipfile
 from collections.abc import Iterator
 
 import pytest
@@ -82,6 +83,17 @@ def test_what_is_gone_already_is_no_fault_and_what_fails_stays_selected(six: Pag
     bar = six.get_by_role("region", name="Selected pictures")
     expect(bar.get_by_role("alert")).to_contain_text("1 picture not deleted. 2.jpg: The server cannot")
     assert _selected(six) == ["2.jpg"]
+
+
+def test_a_selection_is_exported(six: Page) -> None:
+    six.locator(".pick").nth(1).click()
+    six.locator(".pick").nth(3).click()
+    with six.expect_download() as download:
+        six.get_by_label("Export").select_option("sidecar")
+    assert download.value.suggested_filename == "imgpipe.zip"
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert len([name for name in archive.namelist() if name.endswith(".jpg")]) == 2
+    assert _selected(six) == ["2.jpg", "4.jpg"]
 
 
 def test_only_what_failed_is_tried_again(six: Page, shelf: Server) -> None:

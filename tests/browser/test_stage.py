@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.acts import PHONE
+from tests.browser.acts import PHONE, touch
 from tests.browser.conftest import Visit
 from tests.factories import jpeg, transparent_png
 from tests.servers import Server
@@ -171,26 +171,17 @@ def test_facts_fold_away_and_stay_so(stage: Callable[..., Page]) -> None:
     expect(page.locator("#side")).to_be_visible()
 
 
-def _touch(page: Page, *steps: list[tuple[float, float]]) -> None:
-    session = page.context.new_cdp_session(page)
-    for number, fingers in enumerate(steps):
-        points = [{"x": x, "y": y, "id": k} for k, (x, y) in enumerate(fingers)]
-        kind = "touchMove" if number else "touchStart"
-        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-
-
 def test_a_swipe_turns_and_a_pinch_zooms(stage: Callable[..., Page]) -> None:
     page = stage(**PHONE)
-    _touch(page, [(300, 300)], [(250, 300)], [(180, 302)], [(120, 302)])
+    touch(page, [(300, 300)], [(250, 300)], [(180, 302)], [(120, 302)])
     _title(page, NAMES[2])
-    _touch(page, [(100, 300)], [(150, 300)], [(220, 302)], [(280, 302)])
+    touch(page, [(100, 300)], [(150, 300)], [(220, 302)], [(280, 302)])
     _title(page, NAMES[1])
     whole = _zoom(page)
-    _touch(page, [(180, 300), (200, 300)], [(150, 300), (230, 300)], [(100, 300), (280, 300)])
+    touch(page, [(180, 300), (200, 300)], [(150, 300), (230, 300)], [(100, 300), (280, 300)])
     assert _zoom(page) > 2 * whole
     before = page.locator(".sheet").bounding_box()
-    _touch(page, [(200, 300)], [(180, 300)], [(150, 300)])  # zoomed in, a finger moves the picture
+    touch(page, [(200, 300)], [(180, 300)], [(150, 300)])  # zoomed in, a finger moves the picture
     after = page.locator(".sheet").bounding_box()
     assert before is not None
     assert after is not None

@@ -10,7 +10,7 @@ import requests
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.acts import PHONE, axe_faults
+from tests.browser.acts import PHONE, axe_faults, touch
 from tests.browser.conftest import Visit
 from tests.servers import Server
 
@@ -183,6 +183,76 @@ def test_the_link_reopens_exactly_this_view(view: Callable[..., Page], visit: Vi
     drawn = "document.querySelector('canvas').toDataURL()"
     assert _range(again) == _range(page)
     assert again.evaluate(drawn) == page.evaluate(drawn)
+
+
+def test_azimuth_is_written_over_the_log_and_told(view: Callable[..., Page]) -> None:
+    page = view()
+    page.get_by_label("Across").select_option("compass")
+    expect(page.locator(".marks span")).to_have_text(["N", "E", "S", "W", "N"])
+    page.get_by_role("slider").hover()
+    expect(page.locator("output")).to_have_text(
+        re.compile(r"depth 110[45]\.\d, azimuth 1[4-6]\d°, value \d+")
+    )
+    page.wait_for_timeout(300)
+    assert "across=compass" in page.url
+
+
+def test_a_true_scale_is_gone_to_and_told(view: Callable[..., Page]) -> None:
+    page = view()
+    page.get_by_label("Scale").select_option("50")
+    low, high = _range(page)
+    box = page.get_by_role("slider").bounding_box()
+    assert box is not None
+    metres_on_paper = box["height"] * 0.0254 / 96
+    assert (high - low + STEP) / metres_on_paper == pytest.approx(50, rel=0.01)
+    expect(page.get_by_label("Scale").locator("option").first).to_have_text("1:50")
+
+
+def test_the_tape_measures_and_does_not_move_the_log(view: Callable[..., Page]) -> None:
+    page = view()
+    before = _range(page)
+    page.get_by_role("button", name="Tape").click()
+    box = page.get_by_role("slider").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 400, box["y"] + box["height"] * 0.25)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 400, box["y"] + box["height"] * 0.75, steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(50)
+    told = re.match(r"([\d.]+) +from ([\d.]+) to ([\d.]+)", page.inner_text("output"))
+    assert told is not None
+    assert float(told[1]) == pytest.approx((before[1] - before[0] + STEP) / 2, abs=0.2)
+    assert _range(page) == before
+
+
+def test_two_logs_stand_side_by_side_on_one_depth(view: Callable[..., Page], server: Server) -> None:
+    lines = "\n".join(f"{1090 + row * 0.25},200" for row in range(100))
+    files = {"file": ("b.csv", f"depth,a\n{lines}\n".encode())}
+    assert requests.post(f"{server.url}/api/frames", files=files, data={"log": "neighbour"}, timeout=30).ok
+    page = view()
+    page.get_by_label("Beside it").select_option("neighbour")
+    expect(page.locator(".heads b")).to_have_text(["grey", "neighbour"])
+    _await_tiles(page)
+    canvas = page.get_by_role("slider").element_handle()
+    right = page.evaluate(_GREY_AT, [canvas, 0.5])  # at 70 % of the width: the second log
+    assert right == 200
+    page.wait_for_timeout(300)
+    page.reload()
+    _await_tiles(page)
+    expect(page.locator(".heads b")).to_have_text(["grey", "neighbour"])
+    assert axe_faults(page) == []
+
+
+def test_one_finger_scrolls_the_page_and_two_move_the_log(view: Callable[..., Page]) -> None:
+    page = view(**PHONE)
+    before = _range(page)
+    touch(page, [(250, 600)], [(250, 500)], [(250, 400)], [(250, 300)])
+    page.wait_for_timeout(300)
+    assert page.evaluate("scrollY") > 50
+    assert _range(page) == before
+    touch(page, [(220, 500), (280, 500)], [(220, 450), (280, 450)], [(220, 380), (280, 380)])
+    low, _ = _range(page)
+    assert low > before[0] + 1
 
 
 def test_only_what_is_in_view_is_fetched(log: str, visit: Visit) -> None:
