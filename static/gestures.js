@@ -4,15 +4,15 @@ const ZOOMS = { "+": 1.6, "=": 1.6, "-": 1 / 1.6, 0: 0 };
 
 /** Listen on `canvas`; left of `overview_px` a press means "go there". One finger scrolls the page, two move the log. */
 export function listen(canvas, overview_px, { pan, zoom, goTo, point, measuring, measure }) {
-  const pressed = new Map(); // pointer id -> y
+  const pressed = new Map(); // pointer id -> {x, y}
   let inOverview = false;
   let begun = null; // where a measurement began
   const part = (event) => event.offsetY / canvas.clientHeight;
-  const ends = () => [Math.min(...pressed.values()), Math.max(...pressed.values())];
+  const place = ({ offsetX: x, offsetY: y }) => ({ x, y });
 
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
-    pressed.set(event.pointerId, event.offsetY);
+    pressed.set(event.pointerId, place(event));
     inOverview = event.offsetX < overview_px;
     begun = measuring(event) && !inOverview ? part(event) : null;
     if (inOverview) goTo(part(event));
@@ -20,25 +20,22 @@ export function listen(canvas, overview_px, { pan, zoom, goTo, point, measuring,
   });
   canvas.addEventListener("pointermove", (event) => {
     if (!pressed.has(event.pointerId)) return point(event.offsetX, part(event));
-    const [top, bottom] = ends();
-    const y = pressed.get(event.pointerId);
-    pressed.set(event.pointerId, event.offsetY);
-    if (pressed.size > 1) pinch(top, bottom, ...ends());
-    else if (inOverview) goTo(part(event));
+    const before = pinch(pressed);
+    pressed.set(event.pointerId, place(event));
+    const now = pinch(pressed);
+    const moved = (before.y - now.y) / canvas.clientHeight;
+    if (pressed.size > 1) {
+      pan(moved);
+      zoom(now.spread / before.spread, now.y / canvas.clientHeight);
+    } else if (inOverview) goTo(part(event));
     else if (begun !== null) measure(begun, part(event));
     else if (event.pointerType === "touch") point(event.offsetX, part(event));
-    else pan((y - event.offsetY) / canvas.clientHeight);
+    else pan(moved);
   });
   for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (event) => pressed.delete(event.pointerId));
   canvas.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && point(-1));
   for (const name of ["touchstart", "touchmove"]) {
     canvas.addEventListener(name, (event) => event.touches.length > 1 && event.cancelable && event.preventDefault(), { passive: false });
-  }
-
-  function pinch(top, bottom, newTop, newBottom) {
-    const high = canvas.clientHeight;
-    pan((top + bottom - newTop - newBottom) / 2 / high);
-    zoom(Math.max(10, newBottom - newTop) / Math.max(10, bottom - top), (newTop + newBottom) / 2 / high);
   }
 
   canvas.addEventListener("wheel", (event) => {
@@ -54,4 +51,10 @@ export function listen(canvas, overview_px, { pan, zoom, goTo, point, measuring,
     if (event.key in KEYS) pan(KEYS[event.key]);
     else zoom(ZOOMS[event.key], 0.5);
   });
+}
+
+/** Return the middle of the fingers of a Map, and how far apart they are. */
+export function pinch(pressed) {
+  const [a, b = a] = pressed.values();
+  return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, spread: Math.max(10, Math.hypot(a.x - b.x, a.y - b.y)) };
 }

@@ -1,6 +1,7 @@
 // The stage of a picture: fitted, zoomed, moved, swiped. Sizes in CSS px, `scale` in CSS px a pixel of the picture.
 import { show } from "./api.js";
 import { make } from "./dom.js";
+import { pinch } from "./gestures.js";
 
 const MOST = 8; // screen pixels a pixel
 const STEP = 1.5;
@@ -142,12 +143,12 @@ export class Stage {
   }
 
   #drag(event) {
-    const before = this.#pinch();
+    const before = pinch(this.#pressed);
     const { x, y } = this.#pressed.get(event.pointerId);
     const now = this.#at(event);
     this.#pressed.set(event.pointerId, now);
     if (this.#pressed.size > 1) {
-      const after = this.#pinch();
+      const after = pinch(this.#pressed);
       this.#swiped_px = 0;
       this.zoom(after.spread / before.spread, after.x, after.y);
       if (!this.#fitted) this.#move(after.x - before.x, after.y - before.y);
@@ -156,11 +157,6 @@ export class Stage {
       this.#swiped_px += now.x - x;
       this.#move(0, 0);
     }
-  }
-
-  #pinch() {
-    const [a, b = a] = this.#pressed.values();
-    return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, spread: Math.max(10, Math.hypot(a.x - b.x, a.y - b.y)) };
   }
 
   #release(event) {
