@@ -16,7 +16,6 @@ from imgpipe.datasets.importing import Texts
 from imgpipe.datasets.samples import Recipe
 from imgpipe.datasets.selection import Selection, read_split
 from imgpipe.extensions import parts
-from imgpipe.pictures import caption
 
 images = AppGroup("images", help="Work on pictures.")
 
@@ -78,20 +77,6 @@ def _tell_what_was_left(passed: Passed, texts: Texts) -> None:
 @images.command("process")
 def process_images() -> None:
     """Work in the foreground until nothing is left in the queue."""
-    drain()
-
-
-@images.command("caption")
-@click.option("--missing", "which", flag_value="missing", help="those that have none")
-@click.option("--failed", "which", flag_value="failed", help="those whose caption failed")
-@click.option("--all", "which", flag_value="all", help="all of them")
-def caption_images(which: str | None) -> None:
-    """Caption finished pictures anew; nothing but their caption changes."""
-    if which is None:
-        raise click.UsageError("Say which: --missing, --failed or --all.")
-    if parts.captioner is None:
-        raise click.ClickException("No captioner is configured; set IMGPIPE_CAPTIONER.")
-    click.echo(f"{caption.again(which):,} pictures are queued.")
     drain()
 
 

@@ -3,9 +3,9 @@
 Rows come last and all at once, so that an interrupted move can simply be made again.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ Advance = Callable[[int], object]
 def opening(url: str) -> Iterator[Connection]:
     """Open another installation's database; if it is SQLite, nobody else writes to it meanwhile.
 
-    Raises: ``Conflict`` when there is none, its schema is not exactly ours, or something is here already.
+    Raises: ``Conflict`` when there is none, its schema is not exactly ours, or something else is here.
     """
     place = make_url(url)
     if place.get_backend_name() == "sqlite" and not Path(place.database or "").is_file():
@@ -46,9 +46,38 @@ def opening(url: str) -> Iterator[Connection]:
         engine.dispose()
 
 
-def count_rows(source: Connection) -> int:
-    """Count the rows that there are to copy."""
-    return sum(source.scalar(select(func.count()).select_from(table)) or 0 for table in _tables())
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What an installation holds, by its database: rows of each table, and bytes of the files they name."""
+
+    rows: Mapping[str, int]
+    bytes: int
+
+    @property
+    def total(self) -> int:
+        """Return the number of rows."""
+        return sum(self.rows.values())
+
+
+def take_stock(connection: Connection) -> Stock:
+    """Count the rows that there are to copy, and sum up the files."""
+    rows = {
+        table.name: connection.scalar(select(func.count()).select_from(table)) or 0 for table in _tables()
+    }
+    originals = select(func.sum(Image.size_bytes)).where(Image.original_key.is_not(None))
+    sums = (connection.scalar(each) for each in (originals, select(func.sum(Thumbnail.size_bytes))))
+    return Stock(rows, sum(int(each or 0) for each in sums))
+
+
+def our_stock() -> Stock:
+    """Take stock of this installation."""
+    with db.engine.connect() as ours:
+        return take_stock(ours)
+
+
+def is_nowhere(key: str, origin: Storage | None) -> bool:
+    """Tell whether a file is neither here nor in ``origin``."""
+    return not (installation.bare_storage().exists(key) or (origin and origin.exists(key)))
 
 
 def copy_rows(source: Connection, advance: Advance) -> None:
@@ -91,8 +120,15 @@ def _refuse_unlike(source: Connection) -> None:
     with db.engine.connect() as ours:
         if _revisions(source) != _revisions(ours):
             raise Conflict("The schemas differ; run `db upgrade` on both installations first.")
-        if not all(_is_empty(ours, table) for table in _tables() if table is not Tally.__table__):
+        empty = all(_is_empty(ours, table) for table in _tables() if table is not Tally.__table__)
+        if not empty and _contents(ours) != _contents(source):
             raise Conflict("This installation is not empty.")
+
+
+def _contents(connection: Connection) -> tuple[Stock, Any]:
+    """Return what tells a copy that is complete already from another installation."""
+    ends = select(func.min(Image.position), func.max(Image.position), func.max(Image.sha256))
+    return take_stock(connection), tuple(connection.execute(ends).one())
 
 
 def _revisions(connection: Connection) -> set[str]:

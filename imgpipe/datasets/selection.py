@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, SQLColumnExpression, func, select
 
 from imgpipe.database.engine import db
 from imgpipe.database.models import Image, position_of
@@ -44,7 +44,13 @@ def count(chosen: Selection) -> int:
     return min(found or 0, chosen.limit or found or 0)
 
 
-def walk(chosen: Selection, columns: Sequence[ColumnElement[Any]] = ()) -> Iterator[Row[Any]]:
+def matching(chosen: Selection) -> Select[tuple[UUID]]:
+    """Return the statement for the ids of a selection, whatever its ``distinct``, ``after``, ``limit``."""
+    statement, _ = _narrow(select(Image.id), chosen)
+    return statement
+
+
+def walk(chosen: Selection, columns: Sequence[SQLColumnExpression[Any]] = ()) -> Iterator[Row[Any]]:
     """Yield ``columns`` of the chosen pictures by ascending id, beside what the walk itself needs.
 
     Between two pages no transaction is open, and what was changed or deleted meanwhile is seen as it is then.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from imgpipe.doctor import depthblocks, derivatives, files, rows, tallies, words
+from imgpipe.doctor import depthblocks, derivatives, files, fingerprints, labels, rows, tallies, words
 
 BATCH = 100
 EXAMPLES = 3
@@ -29,6 +29,8 @@ CHECKS = (
     Check("wrong tallies", tallies.find_wrong, tallies.recount, "counted again"),
     Check("dead depth imports", depthblocks.find_abandoned, depthblocks.free_abandoned, "undone"),
     Check("replaced depth rows", depthblocks.find_replaced, depthblocks.delete_replaced, "deleted"),
+    Check("wrong counts of labels", labels.find_wrong, labels.recount, "counted again"),
+    Check("pictures without colour", fingerprints.find_missing, fingerprints.make, "looked at"),
     Check("unsearchable pictures", words.find_missing, words.enter, "entered again"),
 )
 

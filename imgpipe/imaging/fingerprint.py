@@ -1,10 +1,13 @@
 """Sum a picture up: a colour to paint before it arrives, and 64 bits to find others that look like it."""
 
+from io import BytesIO
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image, Resampling
 
 from imgpipe.imaging.color import WHITE, lay_on
+from imgpipe.imaging.formats import format_of
 
 BITS = 64
 _MASK = (1 << BITS) - 1
@@ -51,6 +54,13 @@ def perceptual_hash(picture: Image) -> int | None:
     if strongest < _LEAST_CONTRAST:
         return None
     return int(np.packbits(lowest > _NOISE * strongest).view(">i8")[0])
+
+
+def fingerprint_of(derivative: bytes) -> tuple[str | None, int | None]:
+    """Return colour and hash of a finished JPEG or PNG; the hash may be a bit or two off its original's."""
+    with format_of(derivative).open(BytesIO(derivative)) as picture:
+        plain = picture.convert("RGBA" if picture.mode == "RGBA" else "RGB")
+    return dominant_color(plain), perceptual_hash(plain)
 
 
 def distance(one: int, other: int) -> int:

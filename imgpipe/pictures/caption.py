@@ -21,7 +21,7 @@ from imgpipe.database.models import Image, Thumbnail
 from imgpipe.extensions import parts
 from imgpipe.imaging.encoding import jpeg_on_white
 from imgpipe.jobs.protocol import Claim
-from imgpipe.pictures import authorship, lifecycle, pause, wishes
+from imgpipe.pictures import authorship, pause, wishes
 from imgpipe.pictures import caption_rules as rules
 from imgpipe.pictures.caption_rules import Ask, Situation
 from imgpipe.pictures.outcome import Done, Later, Outcome, Stage
@@ -126,7 +126,7 @@ def _note(session: Session, claim: Claim, ask: Ask) -> None:
 
 def _ask(claim: Claim, situation: Situation, plan: Ask, captioner: Captioner) -> Outcome:
     try:
-        jpeg = _medium(claim.image_id)
+        jpeg = medium(claim.image_id)
     except MissingObject:
         return rules.without(CaptionError("bad_image", "The medium thumbnail is missing."), situation)
     except OSError as error:
@@ -157,7 +157,8 @@ def _call(captioner: Captioner, jpeg: bytes) -> Caption | CaptionError:
         return CaptionError("upstream_error", "The captioner failed unexpectedly.")
 
 
-def _medium(image_id: UUID) -> bytes:
+def medium(image_id: UUID) -> bytes:
+    """Return what a captioner is shown: the medium as JPEG. Raises: ``MissingObject``, ``OSError``."""
     key = db.session.scalar(
         select(Thumbnail.key).where(Thumbnail.image_id == image_id, Thumbnail.name == "medium")
     )
@@ -166,15 +167,3 @@ def _medium(image_id: UUID) -> bytes:
         raise MissingObject(str(image_id))
     with parts.storage.open(key) as stream:
         return jpeg_on_white(stream.read())
-
-
-def again(which: str) -> int:
-    """Queue the captions of finished pictures anew: ``missing``, ``failed`` or ``all``; returns how many."""
-    conditions = {
-        "missing": Image.caption.is_(None),
-        "failed": Image.caption_error.is_not(None),
-        "all": Image.id.is_not(None),
-    }
-    pause.end()
-    with writing(durable=True) as session:
-        return lifecycle.recaption(session, conditions[which])

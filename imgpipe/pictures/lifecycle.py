@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from imgpipe.clock import utc_now
-from imgpipe.database.engine import db, writing
+from imgpipe.database.engine import db, lock_name, writing
 from imgpipe.database.models import Image, Tally, Thumbnail, position_of
 from imgpipe.database.replays import Seal
 from imgpipe.errors import Conflict, ImageNotFound
@@ -67,9 +67,8 @@ def enter(image: Image, seal: Seal | None = None, *, once: bool = False) -> Imag
 
 
 def _find_twin(session: Session, sha256: str) -> Image | None:
-    """Find the same bytes while nobody else can bring them in: SQLite has one writer, PostgreSQL a lock."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(int(sha256[:15], 16))))
+    """Find the same bytes while nobody else can bring them in."""
+    lock_name(session, f"bytes {sha256}")
     return session.scalars(alive_of(sha256)).one_or_none()
 
 

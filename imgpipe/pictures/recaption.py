@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, func, select
+
 from imgpipe.captions import CaptionError, steer
-from imgpipe.database.engine import writing
+from imgpipe.database.engine import db, writing
 from imgpipe.database.models import Image
 from imgpipe.errors import Conflict, InvalidParameter
 from imgpipe.extensions import parts
@@ -28,6 +30,33 @@ def ask(image_id: UUID, wish: Wish) -> Image:
     pause.end()
     parts.jobs.wake(queue.CAPTION)
     return gallery.find(image_id)
+
+
+WHICH: Mapping[str, ColumnElement[bool]] = {
+    "missing": Image.caption.is_(None),
+    "failed": Image.caption_error.is_not(None),
+    "all": Image.id.is_not(None),
+}
+
+
+def again(which: str, among: ColumnElement[bool] | None = None, wish: Wish | None = None) -> int:
+    """Queue the captions of finished pictures anew: ``missing``, ``failed`` or ``all``; returns how many.
+
+    ``among``: only of these. ``wish``: as for ``ask``, and ``run``, by which an interrupted run is known.
+    """
+    pause.end()
+    with writing(durable=True) as session:
+        condition = WHICH[which] if among is None else WHICH[which] & among
+        return lifecycle.recaption(session, condition, wish)
+
+
+def waiting(run: str) -> int:
+    """Count the pictures of a run that are still to be captioned."""
+    ours = Image.caption_asked["run"].as_string() == run
+    statement = select(func.count()).where(Image.stage.in_(queue.LANES[queue.CAPTION]), ours)
+    found = db.session.scalar(statement)
+    db.session.rollback()
+    return found or 0
 
 
 def refuse_unable(wish: Wish) -> None:

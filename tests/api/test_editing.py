@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from imgpipe.pictures import caption
+from imgpipe.pictures import recaption
 from tests.api.test_listing import page
 from tests.api.test_upload import refused
 from tests.captions.provider import SENTENCE, Provider
@@ -158,7 +158,7 @@ def test_no_machine_overwrites_a_person_unless_it_is_said(captioning: Flask, pro
     refused(client.post(f"/api/images/{image_id}/caption"), 409, "conflict")
     with captioning.app_context():
         for which in ("all", "missing", "failed"):
-            assert caption.again(which) == 0
+            assert recaption.again(which) == 0
     response = client.post(f"/api/images/{image_id}/caption", json={"overwrite_human": True})
     assert response.status_code == 202
     assert shown(client, image_id)["caption"] == SENTENCE

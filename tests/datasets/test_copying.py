@@ -1,5 +1,6 @@
 """An installation that has outgrown SQLite moves to another database with everything it has."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -102,10 +103,36 @@ def test_a_database_that_is_not_there_is_refused_and_not_made(app: Flask, tmp_pa
     assert (result.exit_code, missing.exists()) == (1, False)
 
 
-def test_files_that_are_nowhere_are_named(old: Flask, app: Flask, media: str) -> None:
+def test_files_that_are_nowhere_are_named_before_anything_is_copied(
+    old: Flask, app: Flask, media: str
+) -> None:
     lost = next(path for path in Path(media).rglob("*-square.jpg"))
     lost.unlink()
     result = copy(app, old, "--media", media)
+    assert (result.exit_code, "Nothing was copied" in result.output) == (1, True)
+    assert lost.relative_to(media).as_posix() in result.output
+    assert ids(app.test_client()) == []
+    result = copy(app, old, "--media", media, "--allow-missing")
     assert result.exit_code == 1
     assert lost.relative_to(media).as_posix() in result.output
     assert len(ids(app.test_client())) == 4
+
+
+def test_without_the_media_folder_nothing_is_copied(old: Flask, app: Flask, media: str) -> None:
+    result = copy(app, old)
+    assert (result.exit_code, "--media" in result.output) == (1, True)
+    assert ids(app.test_client()) == []
+    assert copy(app, old, "--media", media).exit_code == 0
+
+
+def test_the_end_tells_counts_and_sums_and_a_second_run_changes_nothing(
+    old: Flask, app: Flask, media: str
+) -> None:
+    first = copy(app, old, "--media", media)
+    before = without_request_ids(told(app.test_client()))
+    again = copy(app, old, "--media", media)
+    assert (first.exit_code, again.exit_code) == (0, 0)
+    ending = first.output.splitlines()[-1]
+    assert re.fullmatch(r"Copied: \d+ rows, 13 files, [\d,]+ bytes, as many as there\.", ending)
+    assert again.output.splitlines()[-1] == ending
+    assert without_request_ids(told(app.test_client())) == before

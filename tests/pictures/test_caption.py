@@ -17,7 +17,7 @@ from imgpipe.database.engine import db, writing
 from imgpipe.database.models import Image
 from imgpipe.extensions import parts
 from imgpipe.jobs.threads import ThreadJobs
-from imgpipe.pictures import caption, pause, queue, stats
+from imgpipe.pictures import caption, pause, queue, recaption, stats
 from imgpipe.pictures.backlog import DatabaseBacklog
 from tests.captions.provider import SENTENCE, Provider
 from tests.conftest import Clock
@@ -318,7 +318,7 @@ def test_a_failed_recaption_keeps_the_old_caption_and_says_why(
     change(app, caption_key="another captioner")
     provider.fault = "empty"
     with app.app_context():
-        caption.again("all")
+        recaption.again("all")
     work_on(app)
     image = shown(client, image_id)
     assert (image["status"], image["caption"], image["caption_status"]) == ("success", SENTENCE, "done")
@@ -414,7 +414,7 @@ def test_twins_that_are_claimed_at_the_same_moment_are_paid_for_once(
         upload(client)
     app = make_app(**openai(provider, IMGPIPE_CAPTION_WORKERS="6"))
     with app.app_context():
-        assert caption.again("missing") == 6
+        assert recaption.again("missing") == 6
         settings = parts.settings
         stages = dict.fromkeys(queue.LANES[queue.CAPTION], caption.STAGE)
         backlog = DatabaseBacklog(app, stages, settings.lease_s)
@@ -520,7 +520,7 @@ def test_captions_made_anew_with_retries_leave_the_statistics_true(
     change(app, caption_key="another captioner")
     provider.fault = "status_500"
     with app.app_context():
-        caption.again("all")
+        recaption.again("all")
     work_on(app)
     with app.app_context():
         assert stats.totals().success == 1
