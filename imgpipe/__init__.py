@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from imgpipe import api, captions, cli, config, logs
+from imgpipe import api, captions, cli, config, health, logs
 from imgpipe.api.schemas import ImageItemSchema
 from imgpipe.database.engine import db, engine_options, listen
 from imgpipe.database.identity import Identity
@@ -49,6 +49,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
+    health.init_app(app)
     api.init_app(app)
     cli.init_app(app)
     return app

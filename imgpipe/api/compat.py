@@ -93,6 +93,9 @@ def _provider_answer(image: Image) -> Any:
     if image.caption is not None and image.caption_raw is not None:
         return image.caption_raw
     told = image.caption_error or {"code": "skipped", "message": "No captioner is configured."}
+    own = image.caption_raw.get("error") if isinstance(image.caption_raw, dict) else None
+    if image.caption_status == "failed" and isinstance(own, dict):  # the provider's own words go before ours
+        told = {**told, **own}
     return {"error": {name: told.get(name) for name in ("message", "type", "param", "code")}}
 
 

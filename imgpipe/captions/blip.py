@@ -50,9 +50,6 @@ class Blip:
             raise CaptionError("empty", "The model gave an empty caption.")
         return Caption(text, self.provider, self.model, {"generated_text": text})
 
-    def ping(self) -> None:
-        """Do nothing: there is no one to reach, and loading the model is the first picture's affair."""
-
     def _result(self, waiting: Future[str]) -> str:
         try:
             return waiting.result(self._timeout_s)

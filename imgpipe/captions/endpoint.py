@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from imgpipe.captions.outcome import MESSAGE_LENGTH, TEXT_LENGTH, CaptionError, Code
 from imgpipe.captions.redaction import hide_key, redact, redact_json
@@ -13,11 +14,15 @@ from imgpipe.text import clean_text
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Hold where to call and with which key; ``timeout_s`` bounds each call in all."""
+    """Hold where to call and with which key; ``timeout_s`` bounds each call in all.
+
+    ``who`` is named in every error, and answers: a provider and its model.
+    """
 
     url: str
     key: str = field(repr=False)
     timeout_s: float
+    who: str = "The provider"
 
     def post(self, body: bytes, content_type: str) -> Any:
         """Send the body and return the JSON of an answer 200.
@@ -27,17 +32,8 @@ class Endpoint:
         headers = {**self._headers(), "Content-Type": content_type}
         answer = self._exchange(Request("POST", self.url, headers, body))
         if answer.status != 200:
-            raise judge(answer.status, answer.headers, _parse_leniently(answer.body), self.key)
-        return _parse(answer)
-
-    def ping(self) -> None:
-        """Ask with GET, and take every answer for life but a refused key and a server in trouble.
-
-        Raises: CaptionError.
-        """
-        answer = self._exchange(Request("GET", self.url, self._headers()))
-        if answer.status in {401, 402, 403, 429} or answer.status >= 500:
-            raise judge(answer.status, answer.headers, _parse_leniently(answer.body), self.key)
+            raise self._judge(answer)
+        return self._parse(answer)
 
     def accept(self, text: str, raw: Any) -> str:
         """Tidy a model's sentence to at most 1,000 storable characters.
@@ -51,7 +47,25 @@ class Endpoint:
 
     def unfit(self, code: Code, message: str, raw: Any) -> CaptionError:
         """Tell that an answer 200 is no caption; it is not worth another try, which would cost again."""
-        return CaptionError(code, redact(message, self.key, MESSAGE_LENGTH), raw=redact_json(raw, self.key))
+        return CaptionError(code, self._tell(message), raw=redact_json(raw, self.key))
+
+    def _tell(self, message: str) -> str:
+        """Say who answered, from where, and what; fit for a stranger."""
+        host = urlsplit(self.url).hostname or "no host"
+        return redact(f"{self.who} at {host}: {message}", self.key, MESSAGE_LENGTH)
+
+    def _judge(self, answer: Answer) -> CaptionError:
+        error = judge(answer.status, answer.headers, _parse_leniently(answer.body), self.key)
+        error.message = self._tell(f"HTTP {answer.status}: {error.message}")
+        return error
+
+    def _parse(self, answer: Answer) -> Any:
+        if not answer.whole:
+            raise CaptionError("invalid_answer", self._tell("The answer is longer than 1 MiB."))
+        try:
+            return json.loads(answer.body, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise CaptionError("invalid_answer", self._tell("The answer is not valid JSON.")) from error
 
     def _headers(self) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": "imgpipe", "Connection": "close"}
@@ -61,21 +75,12 @@ class Endpoint:
         try:
             return exchange(request, self.timeout_s)
         except TimeoutError as error:
-            message = f"The provider did not answer within {self.timeout_s:g} s."
+            message = self._tell(f"There was no answer within {self.timeout_s:g} s.")
             raise CaptionError("timeout", message, retryable=True) from error
         except (OSError, ValueError) as error:  # a host name too long is a ValueError
             reason = getattr(error, "strerror", None) or type(error).__name__
-            message = redact(f"The provider could not be reached: {reason}.", self.key, MESSAGE_LENGTH)
+            message = self._tell(f"It could not be reached: {reason}.")
             raise CaptionError("network_error", message, retryable=True) from error
-
-
-def _parse(answer: Answer) -> Any:
-    if not answer.whole:
-        raise CaptionError("invalid_answer", "The provider's answer is longer than 1 MiB.")
-    try:
-        return json.loads(answer.body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise CaptionError("invalid_answer", "The provider's answer is not valid JSON.") from error
 
 
 def _parse_leniently(body: bytes) -> Any:

@@ -28,7 +28,7 @@ class Task:
     def __init__(self, url: str, key: str, model: str, timeout_s: float) -> None:
         self.model = model
         self.fingerprint = fingerprint(self.provider, model, url)
-        self._endpoint = Endpoint(url, key, timeout_s)
+        self._endpoint = Endpoint(url, key, timeout_s, f"{self.provider} {model}")
 
     def caption(self, jpeg: bytes) -> Caption:
         """Describe the picture in one call.
@@ -38,13 +38,6 @@ class Task:
         raw = self._endpoint.post(jpeg, "image/jpeg")
         text = self._endpoint.accept(self._generated_text(raw), raw)
         return Caption(text, self.provider, self.model, redact_json(raw, self._endpoint.key))
-
-    def ping(self) -> None:
-        """Ask for the model's address with GET.
-
-        Raises: CaptionError.
-        """
-        self._endpoint.ping()
 
     def _generated_text(self, raw: Any) -> str:
         first = raw[0] if isinstance(raw, list) and raw else raw
@@ -115,13 +108,6 @@ class HuggingFace:
                 self._go_over(self._chat)
                 error.retryable, error.permanent = True, False
             raise
-
-    def ping(self) -> None:
-        """Ask where the next call goes.
-
-        Raises: CaptionError.
-        """
-        self._current.ping()
 
     def steer(self, *, prompt: str, model: str) -> OpenAI:
         """Return the chat route's captioner with another prompt or model: the task route takes neither.

@@ -37,8 +37,8 @@ class OpenAI:
         self._prompt = prompt or PROMPT
         self._base = base or BASE
         self.fingerprint = fingerprint(provider, self.model, self._base, self._prompt)
-        self._completions = Endpoint(_join(self._base, "chat/completions"), key, timeout_s)
-        self._models = Endpoint(_join(self._base, "models"), key, timeout_s)
+        who = f"{provider} {self.model}"
+        self._completions = Endpoint(_join(self._base, "chat/completions"), key, timeout_s, who)
 
     def caption(self, jpeg: bytes) -> Caption:
         """Describe the picture in one call.
@@ -48,13 +48,6 @@ class OpenAI:
         raw = self._completions.post(json.dumps(self._question(jpeg)).encode(), "application/json")
         text = self._completions.accept(self._content(raw), raw)
         return Caption(text, self.provider, self.model, redact_json(raw, self._completions.key))
-
-    def ping(self) -> None:
-        """List the models, which costs nothing and proves the key.
-
-        Raises: CaptionError.
-        """
-        self._models.ping()
 
     def steer(self, *, prompt: str, model: str) -> "OpenAI":
         """Return a captioner of the same server with another prompt or model."""
@@ -89,8 +82,8 @@ class OpenAI:
             raise unfit("invalid_answer", "The answer's content is not text.", raw)
         if not content or not content.strip():
             raise unfit("empty", "The model gave an empty caption.", raw)
-        if ending != "stop":
-            raise unfit("invalid_answer", f"The answer is not complete (finish_reason {ending!r}).", raw)
+        if ending == "length":  # servers end a good answer by many names, or none at all
+            raise unfit("invalid_answer", "The answer is not complete (finish_reason 'length').", raw)
         return content
 
 

@@ -47,12 +47,6 @@ class Captioner(Protocol):
         Raises: CaptionError.
         """
 
-    def ping(self) -> None:
-        """Find out, without a paid call, whether a caption has a chance.
-
-        Raises: CaptionError.
-        """
-
 
 def fingerprint(provider: str, model: str, url: str = "", prompt: str = "") -> str:
     """Hash what shapes a caption to 64 hex digits."""

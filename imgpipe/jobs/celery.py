@@ -10,8 +10,8 @@ make no flood.
 import contextlib
 import errno
 import logging
-import os
 import queue
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -20,11 +20,11 @@ from typing import Any
 from celery import Celery, signals  # type: ignore[import-untyped]
 from kombu.transport import redis
 
-from imgpipe.jobs.protocol import Backlog, Claim
+from imgpipe.jobs.executor import AWAY_S, Executor
+from imgpipe.jobs.protocol import Backlog
 
 TASK = "imgpipe.work"
 LOOK_S = 1.0
-PAUSE_S = 1.0  # before a broker or database that is away is asked again
 WAKES = 16  # what a look tops a queue up to: enough for the seconds until the next one
 HINTS = 10_000  # announcements that wait for the broker; what does not fit is found by looking
 ANSWER_S = 2.0
@@ -47,9 +47,19 @@ class _Channel(redis.Channel):
         return super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
 
 
+class _Transport(redis.Transport):
+    """Carry messages by Redis over such channels."""
+
+    Channel = _Channel
+
+
 def _make_celery(broker_url: str, lanes: Iterable[str]) -> Celery:
     celery = Celery("imgpipe", broker=broker_url, set_as_current=False)
-    redis.Transport.Channel = _Channel
+    if broker_url.startswith("redis"):  # a sentinel has channels of its own
+        celery.conf.broker_transport = _Transport
+    if broker_url.startswith("rediss"):
+        # What kombu takes where neither the URL nor anything else says how to check the certificate.
+        celery.conf.broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_NONE}
     celery.conf.update(
         task_queues={lane: {} for lane in lanes},
         task_acks_late=True,
@@ -85,15 +95,9 @@ class CeleryJobs:
     ) -> None:
         self.celery = _make_celery(broker_url, lanes)
         self.celery.task(self._work, name=TASK, shared=False)
-        self._backlog = backlog
-        self._lease_s = lease_s
+        self._executor = Executor(backlog, lease_s)
         self._after_fork = after_fork
         self._hints: queue.Queue[str] = queue.Queue(HINTS)
-        self._running: set[Claim] = set()
-        self._gate = threading.Lock()  # nobody claims unseen while a stop counts what is held
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._pid: int | None = None
         signals.worker_process_init.connect(self._begin, weak=False)
         signals.worker_process_shutdown.connect(self._end, weak=False)
         signals.setup_logging.connect(_share_log, weak=False)
@@ -101,21 +105,19 @@ class CeleryJobs:
     @property
     def started(self) -> bool:
         """Tell whether this very process works, not one it was forked from."""
-        return self._pid == os.getpid()
+        return self._executor.started
 
     @property
     def stopping(self) -> bool:
         """Tell whether the process is about to end."""
-        return self._stop.is_set()
+        return self._executor.stopping
 
     def start(self) -> None:
         """Start this process's messenger and the keeper of its leases, once."""
-        with self._lock:
-            if self.started or self.stopping:
-                return
-            self._pid = os.getpid()
-            for duty in (self._carry_messages, self._keep_leases):
-                threading.Thread(target=duty, name=duty.__name__.strip("_"), daemon=True).start()
+        if self.started or not self._executor.begin():
+            return
+        for duty in (self._carry_messages, self._keep_leases):
+            threading.Thread(target=duty, name=duty.__name__.strip("_"), daemon=True).start()
 
     def wake(self, lane: str) -> None:
         """Have a message sent for one piece of work; never waits for the broker."""
@@ -132,12 +134,7 @@ class CeleryJobs:
 
     def close(self) -> None:
         """Take no more work, and give back what is held."""
-        self._stop.set()
-        with self._gate:
-            claims = self._held()
-            self._running.clear()
-        if claims:
-            self._backlog.release(claims)
+        self._executor.close()
 
     def _begin(self, **_: Any) -> None:
         self._after_fork()
@@ -149,30 +146,14 @@ class CeleryJobs:
     def _work(self, lane: str) -> None:
         """Do one piece of work of a lane; when the database is away this fails, and a later look finds it."""
         self.start()
-        claim = self._claim(lane)
-        if claim is None:
-            return
-        try:
-            self._backlog.run(claim)
-        finally:
-            self._running.discard(claim)
-
-    def _claim(self, lane: str) -> Claim | None:
-        with self._gate:
-            claim = None if self.stopping else self._backlog.claim(lane)
-            if claim:
-                self._running.add(claim)
-            return claim
+        self._executor.work(lane)
 
     def _keep_leases(self) -> None:
-        while not self._stop.wait(self._lease_s / 3):
+        while not self._executor.wait(self._executor.lease_s / 3):
             try:
-                self._backlog.renew(self._held())
+                self._executor.renew()
             except Exception as error:
                 log.warning("leases could not be renewed: %s", type(error).__name__)
-
-    def _held(self) -> list[Claim]:
-        return list(self._running.copy())
 
     def _carry_messages(self) -> None:
         """Send what is announced, and look for what is not, over one connection as long as it holds."""
@@ -184,7 +165,7 @@ class CeleryJobs:
                         self._top_up(connection)
             except Exception as error:
                 log.warning("broker or database is out of reach: %s", type(error).__name__)
-                self._stop.wait(PAUSE_S)
+                self._executor.wait(AWAY_S)
 
     def _send_hints(self, connection: Any) -> None:
         """Pass on what is announced until it is time for the next look."""
@@ -196,7 +177,7 @@ class CeleryJobs:
 
     def _top_up(self, connection: Any) -> None:
         """Make sure of some messages in every lane that has work due."""
-        for lane in self._backlog.due():
+        for lane in self._executor.due():
             declared = connection.default_channel.queue_declare(lane, durable=True, auto_delete=False)
             for _ in range(WAKES - declared.message_count):
                 self._send(connection, lane)

@@ -51,7 +51,7 @@ def test_analyze_image_gives_the_providers_error(client: FlaskClient, provider: 
             "message": "No money left",
             "type": "insufficient_quota",
             "param": None,
-            "code": "quota_exhausted",
+            "code": "insufficient_quota",
         }
     }
 

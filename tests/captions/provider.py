@@ -133,8 +133,9 @@ class Handler(BaseHTTPRequestHandler):
         chat = {"id": "chatcmpl-1", "object": "chat.completion", "choices": [choice]}
         self.send_json(200, chat if self.is_chat else [{"generated_text": text}])
 
-    def send_choice(self, finish_reason: str, **message: Any) -> None:
-        choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish_reason}
+    def send_choice(self, *finish_reason: str | None, **message: Any) -> None:
+        ending = {"finish_reason": finish_reason[0]} if finish_reason else {}
+        choice = {"index": 0, "message": {"role": "assistant", **message}, **ending}
         self.send_json(200, {"choices": [choice]})
 
     def send_error_json(self, status: int, message: str, code: str | None, **headers: str) -> None:
@@ -257,5 +258,9 @@ FAULTS: dict[str, Callable[[Handler], None]] = {
     "refusal": lambda handler: handler.send_choice("stop", content=None, refusal="I can't help with that."),
     "content_filter": lambda handler: handler.send_choice("content_filter", content="A"),
     "length": lambda handler: handler.send_choice("length", content="A small dog that"),
+    "ends_null": lambda handler: handler.send_choice(None, content=SENTENCE),
+    "ends_eos_token": lambda handler: handler.send_choice("eos_token", content=SENTENCE),
+    "ends_end": lambda handler: handler.send_choice("end", content=SENTENCE),
+    "ends_without_a_word": lambda handler: handler.send_choice(content=SENTENCE),
     "content_list": lambda handler: handler.send_choice("stop", content=[{"type": "text", "text": "A"}]),
 }

@@ -4,6 +4,9 @@ import json
 from base64 import b64decode
 from typing import Any
 
+import pytest
+
+from imgpipe.captions import Captioner
 from imgpipe.captions.openai import MODEL, PROMPT, OpenAI
 from tests.captions.conftest import KEY
 from tests.captions.provider import SENTENCE, Provider
@@ -58,6 +61,9 @@ def test_a_slash_at_the_end_and_a_query_of_the_base_are_kept_right(provider: Pro
     ]
 
 
-def test_a_ping_lists_the_models(provider: Provider) -> None:
-    OpenAI(KEY, base=provider.openai_url).ping()
-    assert [call.path for call in provider.calls] == ["/v1/models"]
+@pytest.mark.parametrize("ending", ["ends_null", "ends_eos_token", "ends_end", "ends_without_a_word"])
+def test_a_good_answer_is_kept_by_whatever_name_it_ends(
+    openai: Captioner, provider: Provider, jpeg: bytes, ending: str
+) -> None:
+    provider.fault = ending
+    assert openai.caption(jpeg).text == SENTENCE

@@ -23,9 +23,6 @@ class Fixed:
     def caption(self, jpeg: bytes) -> Caption:
         return Caption(self.prompt or "A picture", self.provider, self.model)
 
-    def ping(self) -> None:
-        pass
-
 
 def fail(settings: Settings) -> Captioner:
     raise OSError(settings.hf_api_key)

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from imgpipe.jobs.executor import stall_s
 from imgpipe.jobs.inline import InlineJobs
 from imgpipe.jobs.protocol import Claim, Jobs
 from imgpipe.jobs.threads import FINISH_S, ThreadJobs
@@ -189,3 +190,28 @@ def test_a_worker_that_is_surprised_goes_on_with_the_next() -> None:
     jobs.start()
     until(lambda: len(surprising.done) == 2)
     jobs.close()
+
+
+def test_a_lane_that_gets_no_further_slows_down_and_gets_on_at_once_when_it_does() -> None:
+    class Stalled(Notebook):
+        def run(self, claim: Claim) -> bool:
+            super().run(claim)
+            if self.away_inside:
+                self.waiting.append(claim.image_id)
+            return not self.away_inside
+
+        away_inside = True
+
+    stalled = Stalled()
+    jobs = ThreadJobs(stalled, {"render": 1}, lease_s=30)
+    stalled.waiting += [uuid4() for _ in range(20)]
+    jobs.start()
+    until(lambda: len(stalled.done) == 3)
+    stalled.away_inside = False
+    until(lambda: not stalled.waiting)
+    jobs.close()
+    assert len(stalled.done) <= 25
+
+
+def test_the_pauses_of_a_lane_that_gets_no_further_double_up_to_a_limit() -> None:
+    assert [stall_s(times) for times in (1, 2, 3, 6, 7, 10_000)] == [0.25, 0.5, 1.0, 8.0, 8.0, 8.0]

@@ -196,7 +196,9 @@ def test_the_pause_is_told_by_health_which_stays_ready(client: FlaskClient, prov
     ready = client.get("/api/health/ready")
     assert ready.status_code == 200
     assert ready.json is not None
-    assert ready.json["captions"]["paused"] == "quota_exhausted: No money left"
+    assert ready.json["captions"]["paused"].startswith(
+        "quota_exhausted: openai vision-1 at 127.0.0.1: HTTP 429"
+    )
 
 
 def pending(client: FlaskClient, provider: Provider, count: int) -> list[dict[str, Any]]:
