@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from imgpipe import api, captions, cli, config, health, logs
+from imgpipe import api, captions, cli, config, health, logs, metrics
 from imgpipe.api.schemas import ImageItemSchema
 from imgpipe.database.engine import db, engine_options, listen
 from imgpipe.database.identity import Identity
@@ -20,12 +20,11 @@ from imgpipe.pictures.backlog import DatabaseBacklog
 from imgpipe.settings import STATIC, Settings
 from imgpipe.storage.local import LocalStorage
 from imgpipe.storage.marked import MarkedStorage
+from imgpipe.version import __version__ as __version__
 from imgpipe.webhooks.backlog import WebhookBacklog
 from imgpipe.webhooks.delivery import Courier
 from imgpipe.webhooks.queue import AT_ONCE
 from imgpipe.webhooks.queue import STAGE as WEBHOOK
-
-__version__ = "0.1.0"
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -36,6 +35,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or config.from_environment()
     app = Flask("imgpipe", static_folder=str(STATIC), instance_path=str(settings.data_dir))
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    metrics.set_up(settings.data_dir / "metrics")
     logs.set_up(settings.data_dir, settings.log_format, settings.log_level)
     _connect(app, settings)
     stages = dict.fromkeys(queue.LANES[queue.CAPTION], caption.STAGE) | {queue.RENDER: render.STAGE}

@@ -73,7 +73,7 @@ def _empty(server: Postgres, template: str) -> None:
     """Make the database of the tests as good as new: emptied, which is quick, or else copied afresh."""
     tables = [table.name for table in reversed(db.metadata.sorted_tables) if table.name not in KEPT]
     delete = "; ".join(f"DELETE FROM {name}" for name in (*tables, "image_words"))
-    zero = "UPDATE tallies SET total = 0, success = 0, failed = 0, worked_ms = 0"
+    zero = "UPDATE tallies SET total = 0, success = 0, failed = 0, worked_ms = 0, stored_bytes = 0"
     try:
         server.sql("test", f"{delete}; {zero}")
     except psycopg.errors.UndefinedTable:  # a test took it away

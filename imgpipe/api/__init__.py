@@ -15,6 +15,7 @@ from imgpipe.api import (
     labels,
     listing,
     logs,
+    metrics,
     similar,
     stats,
     thumbnails,
@@ -64,6 +65,7 @@ def init_app(app: Flask) -> None:
     for blueprint in BLUEPRINTS:
         rest.register_blueprint(blueprint)
     app.register_blueprint(docs.blp)
+    app.register_blueprint(metrics.blp)
     errors.init_app(app)
     requests.init_app(app)
     origins.init_app(app)

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import Subquery, case, func, select, true, update
 
 from imgpipe.database.engine import db, writing
-from imgpipe.database.models import Image, Tally
+from imgpipe.database.models import Image, Tally, Thumbnail
 
-NAMES = ("total", "success", "failed", "worked_ms")
+NAMES = ("total", "success", "failed", "worked_ms", "stored_bytes")
 
 
 def find_wrong() -> Iterator[str]:
@@ -45,4 +45,8 @@ def _counted() -> Subquery:
         func.count(case((success, 1))).label("success"),
         func.count(case((Image.status == "failed", 1))).label("failed"),
         func.coalesce(func.sum(case((success, Image.worked_ms))), 0).label("worked_ms"),
+        (
+            func.coalesce(func.sum(case((Image.original_key.is_not(None), Image.size_bytes))), 0)
+            + func.coalesce(select(func.sum(Thumbnail.size_bytes)).scalar_subquery(), 0)
+        ).label("stored_bytes"),
     ).subquery()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from flask import Flask
 
-from imgpipe import logs
+from imgpipe import logs, metrics
 from imgpipe.database import outages
 from imgpipe.extensions import parts
 from imgpipe.jobs.protocol import Claim
@@ -67,7 +67,8 @@ class DatabaseBacklog:
     def _run(self, claim: Claim) -> bool:
         stage = self._stages[claim.stage]
         crashed_too_often = claim.crashes >= MAX_CRASHES
-        outcome = stage.give_up(claim) if crashed_too_often else stage.work(claim)
+        with metrics.STAGE_SECONDS.labels(claim.stage).time():
+            outcome = stage.give_up(claim) if crashed_too_often else stage.work(claim)
         if outcome is None:
             return True
         held = lifecycle.settle(claim, outcome)

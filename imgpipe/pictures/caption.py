@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from imgpipe import metrics
 from imgpipe.captions import Caption, Captioner, CaptionError
 from imgpipe.clock import utc_now
 from imgpipe.database.engine import db, lock_name, writing
@@ -148,6 +149,13 @@ def _ask(claim: Claim, situation: Situation, plan: Ask, captioner: Captioner) ->
 
 
 def _call(captioner: Captioner, jpeg: bytes) -> Caption | CaptionError:
+    outcome = _outcome(captioner, jpeg)
+    code = outcome.code if isinstance(outcome, CaptionError) else "done"
+    metrics.CAPTION_CALLS.labels(captioner.provider, code).inc()
+    return outcome
+
+
+def _outcome(captioner: Captioner, jpeg: bytes) -> Caption | CaptionError:
     try:
         return captioner.caption(jpeg)
     except CaptionError as error:

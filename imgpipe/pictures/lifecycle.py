@@ -6,8 +6,8 @@
 """
 
 import logging
-import random
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -26,18 +26,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from imgpipe import metrics
 from imgpipe.clock import utc_now
 from imgpipe.database.engine import db, lock_name, writing
-from imgpipe.database.models import Image, Tally, Thumbnail, position_of
+from imgpipe.database.models import Image, Thumbnail, position_of
 from imgpipe.database.replays import Seal
 from imgpipe.errors import Conflict, ImageNotFound
 from imgpipe.jobs.protocol import Claim
-from imgpipe.pictures import alike, authorship, events, labels, search
+from imgpipe.pictures import alike, authorship, events, labels, search, tallies
 from imgpipe.pictures.outcome import Done, Failed, Later, Outcome
 from imgpipe.pictures.queue import CAPTION, IMAGES, PAUSED, RENDER, held, rows
 
-THUMBNAILS, TALLIES = (cast(Table, entity.__table__) for entity in (Thumbnail, Tally))
-TALLY_SHARDS = 8
+THUMBNAILS = cast(Table, Thumbnail.__table__)
 ENDS = (None, PAUSED)  # a picture with this next stage is a success, whatever becomes of its caption
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def enter(image: Image, seal: Seal | None = None, *, once: bool = False) -> Imag
         session.flush()
         search.enter(session, image.position, image.original_name, image.caption)
         labels.change(session, image.position, (), image.labels)  # before the tallies, as everywhere
-        _count(session, total=1)
+        tallies.count(session, total=1, stored_bytes=image.size_bytes)
         if seal:
             seal(session, image)
     return image
@@ -91,17 +91,27 @@ def settle(claim: Claim, outcome: Outcome) -> bool:
         if row is None:
             return False
         values = {"worked_ms": row.worked_ms + outcome.worked_ms, "running": False, "calling": False}
-        if isinstance(outcome, Later):
-            values |= _put_off(session, claim, row, outcome)
-        elif isinstance(outcome, Failed):
-            values |= _fail(session, outcome)
-        else:
-            values |= _finish(session, claim, row, outcome)
-        session.execute(update(IMAGES).where(IMAGES.c.id == claim.image_id).values(**values))
+        rendering = claim.stage == RENDER
+        with tallies.counting_bytes(session, claim.image_id) if rendering else nullcontext():
+            if isinstance(outcome, Later):
+                values |= _put_off(session, claim, row, outcome)
+            elif isinstance(outcome, Failed):
+                values |= _fail(session, outcome)
+            else:
+                values |= _finish(session, claim, row, outcome)
+            session.execute(update(IMAGES).where(IMAGES.c.id == claim.image_id).values(**values))
+        _measure(row.status, values)  # before the commit: who sees the status finds it counted
         events.tell(session, claim.image_id, *_events(row, values))
     level = logging.WARNING if isinstance(outcome, Failed) else logging.INFO
     log.log(level, "%s, attempt %d, %d ms", outcome.line, claim.attempt, outcome.worked_ms)
     return True
+
+
+def _measure(before: str, values: Mapping[str, Any]) -> None:
+    if values.get("status", before) != before:
+        metrics.PICTURES.labels(values["status"]).inc()
+        if values["status"] == "failed":
+            metrics.FAILURES.labels(values["error_code"]).inc()
 
 
 def _events(row: "Row[*tuple[Any, ...]]", values: Mapping[str, Any]) -> Iterator[events.Kind]:
@@ -115,13 +125,13 @@ def _events(row: "Row[*tuple[Any, ...]]", values: Mapping[str, Any]) -> Iterator
 
 def _put_off(session: Session, claim: Claim, row: "Row[*tuple[Any, ...]]", it: Later) -> dict[str, Any]:
     if row.status == "success":
-        _count(session, worked_ms=it.worked_ms)
+        tallies.count(session, worked_ms=it.worked_ms)
     due_at = utc_now() + timedelta(seconds=it.delay_s)
     return {**it.values, "stage": it.then or claim.stage, "due_at": due_at}
 
 
 def _fail(session: Session, it: Failed) -> dict[str, Any]:
-    _count(session, failed=1)
+    tallies.count(session, failed=1)
     failure = {"status": "failed", "error": it.sentence, "error_code": it.code, "caption_status": "skipped"}
     return {**failure, **_ended(), "processed_at": utc_now()}
 
@@ -140,9 +150,9 @@ def _finish(session: Session, claim: Claim, row: "Row[*tuple[Any, ...]]", it: Do
         alike.change(session, row.position, row.perceptual_hash, values["perceptual_hash"])
     values |= {**_ended(), "stage": then, "due_at": utc_now() if then else None}
     if row.status == "success":  # only its caption was made anew
-        _count(session, worked_ms=it.worked_ms)
+        tallies.count(session, worked_ms=it.worked_ms)
     elif then in ENDS:
-        _count(session, success=1, worked_ms=row.worked_ms + it.worked_ms)
+        tallies.count(session, success=1, worked_ms=row.worked_ms + it.worked_ms)
         values |= {"status": "success", "processed_at": utc_now()}
     return values
 
@@ -160,7 +170,7 @@ def fail_at_rest(image_id: UUID, code: str, sentence: str) -> None:
         statement = update(Image).where(at_rest).values(**failed, processed_at=now, changed_at=now)
         worked_ms = session.scalar(statement.returning(Image.worked_ms))
         if worked_ms is not None:
-            _count(session, success=-1, failed=1, worked_ms=-worked_ms)
+            tallies.count(session, success=-1, failed=1, worked_ms=-worked_ms)
             events.tell(session, image_id, "image.failed")
 
 
@@ -168,7 +178,9 @@ def forget_originals(ids: Collection[UUID]) -> None:
     """Say of the originals of pictures at rest that they are not kept."""
     ours = Image.id.in_(ids) & Image.stage.is_(None)
     with writing(durable=True) as session:
-        session.execute(update(Image).where(ours).values(original_key=None, changed_at=utc_now()))
+        kept = (ours, Image.original_key.is_not(None))
+        sizes = update(Image).where(*kept).values(original_key=None, changed_at=utc_now())
+        tallies.count(session, stored_bytes=-sum(session.scalars(sizes.returning(Image.size_bytes))))
 
 
 def replace_thumbnails(image_id: UUID, thumbnails: Sequence[Mapping[str, Any]]) -> Collection[str]:
@@ -182,8 +194,9 @@ def replace_thumbnails(image_id: UUID, thumbnails: Sequence[Mapping[str, Any]]) 
         if there is None:
             return given
         columns = delete(THUMBNAILS).where(THUMBNAILS.c.image_id == image_id).returning(THUMBNAILS.c.key)
-        former = set(session.scalars(columns))
-        session.execute(insert(THUMBNAILS), [dict(row, image_id=image_id) for row in thumbnails])
+        with tallies.counting_bytes(session, image_id):
+            former = set(session.scalars(columns))
+            session.execute(insert(THUMBNAILS), [dict(row, image_id=image_id) for row in thumbnails])
     return former - given
 
 
@@ -199,10 +212,10 @@ def retry(image_id: UUID) -> str:
             raise ImageNotFound
         if row.status == "failed":
             stage = RENDER
-            _count(session, failed=-1)
+            tallies.count(session, failed=-1)
         elif row.status == "success" and row.caption_error is not None and not row.running:
             stage = CAPTION
-            _count(session, success=-1, worked_ms=-row.worked_ms)
+            tallies.count(session, success=-1, worked_ms=-row.worked_ms)
         else:
             raise Conflict("Nothing of this picture failed, or it is being processed.")
         again: dict[str, Any] = {
@@ -255,6 +268,7 @@ def remove(image_id: UUID) -> list[str]:
         # Locked first: a render that is just ending has then written its keys, or finds nothing left.
         session.execute(select(Image.id).where(Image.id == image_id).with_for_update())
         events.tell(session, image_id, "image.deleted")
+        freed = tallies.stored_bytes(session, image_id)
         keys = list(session.scalars(select(Thumbnail.key).where(Thumbnail.image_id == image_id)))
         statement = (
             delete(Image)
@@ -275,12 +289,13 @@ def remove(image_id: UUID) -> list[str]:
         alike.change(session, row.position, row.perceptual_hash, None)
         labels.change(session, row.position, row.labels, ())
         success = row.status == "success"
-        _count(
+        tallies.count(
             session,
             total=-1,
             success=-success,
             failed=-(row.status == "failed"),
             worked_ms=-row.worked_ms if success else 0,
+            stored_bytes=-freed,
         )
     return keys + [row.original_key] * bool(row.original_key)
 
@@ -305,11 +320,3 @@ def _hold(session: Session, claim: Claim) -> "Row[*tuple[Any, ...]] | None":
         IMAGES.c.perceptual_hash,
     )
     return session.execute(select(*columns).where(held(claim)).with_for_update()).one_or_none()
-
-
-def _count(session: Session, **changes: int) -> None:
-    values = {name: TALLIES.c[name] + change for name, change in changes.items() if change}
-    if not values:
-        return
-    shard = random.randrange(TALLY_SHARDS)  # a writer waits for another's commit in one of eight cases only
-    session.execute(update(TALLIES).where(TALLIES.c.shard == shard).values(**values))

@@ -1,11 +1,16 @@
 """Sum up the tallies into statistics: the same cost for ten pictures as for ten million."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 
+from imgpipe.clock import utc_now
 from imgpipe.database.engine import db
-from imgpipe.database.models import Tally
+from imgpipe.database.models import Image, Tally
+from imgpipe.pictures.queue import LANES
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +61,27 @@ def totals() -> Totals:
     columns = (Tally.total, Tally.success, Tally.failed, Tally.worked_ms)
     row = db.session.execute(select(*(func.coalesce(func.sum(column), 0) for column in columns))).one()
     return Totals(*map(int, row))
+
+
+class Waiting(NamedTuple):
+    """How much work is in a stage, and for how long the oldest of it has been due, s; 0 when nothing is."""
+
+    depth: int
+    oldest_s: float
+
+
+def queues() -> Mapping[str, Waiting]:
+    """Look at the queue of every stage; the cost is that of the work that waits, not of all pictures."""
+    columns = (Image.stage, func.count(), func.min(Image.due_at))
+    found = db.session.execute(select(*columns).where(Image.stage.is_not(None)).group_by(Image.stage))
+    waiting = {stage: Waiting(count, _age_s(oldest)) for stage, count, oldest in found}
+    return {stage: waiting.get(stage, Waiting(0, 0.0)) for stages in LANES.values() for stage in stages}
+
+
+def _age_s(due_at: datetime | None) -> float:
+    return max((utc_now() - due_at).total_seconds(), 0.0) if due_at else 0.0
+
+
+def stored_bytes() -> int:
+    """Return the bytes of all originals and derivatives together."""
+    return int(db.session.scalar(select(func.coalesce(func.sum(Tally.stored_bytes), 0))) or 0)

@@ -20,13 +20,14 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wsgi import get_content_length, get_input_stream
 
-from imgpipe import logs
+from imgpipe import logs, metrics
 from imgpipe.api.http.forms import FormParser
 from imgpipe.errors import BadRequest, DigestMismatch, ImgpipeError, TooLarge
 from imgpipe.extensions import parts
 
 DRAIN_BYTES = 256 * 2**20
 DRAIN_S = 10.0
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 BODY_BYTES = 2**20  # for every route that takes no file
 IN_MEMORY_BYTES = 64 * 2**20
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -159,9 +160,18 @@ def _end(response: Response) -> Response:
     quiet = response.status_code < 400 and request.method in ("GET", "HEAD")
     took_ms = (time.perf_counter() - g.get("began", time.perf_counter())) * 1000
     level = logging.DEBUG if quiet else logging.INFO
+    _count(response.status_code, took_ms / 1000)
     key = f" key={g.key_name}" if "key_name" in g else ""
     log.log(level, "%s %s %d %.0f ms%s", request.method, request.path, response.status_code, took_ms, key)
     return response
+
+
+def _count(status: int, took_s: float) -> None:
+    """Count the request by its rule, never by its path: what a client makes up would fill the memory."""
+    rule = request.url_rule.rule if request.url_rule else "unknown"
+    method = request.method if request.method in METHODS else "OTHER"
+    metrics.REQUESTS.labels(method, rule, status).inc()
+    metrics.REQUEST_SECONDS.labels(method, rule).observe(took_s)
 
 
 def _drain() -> None:

@@ -1,0 +1,39 @@
+"""Keep the running totals in the transactions of what they count."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+from uuid import UUID
+
+from sqlalchemy import Table, case, func, select, update
+from sqlalchemy.orm import Session
+
+from imgpipe.database.models import Image, Tally, Thumbnail
+
+TALLIES = cast(Table, Tally.__table__)
+SHARDS = 8
+
+
+def count(session: Session, **changes: int) -> None:
+    """Add to the totals by name: total, success, failed, worked_ms, stored_bytes; part of the transaction."""
+    values = {name: TALLIES.c[name] + change for name, change in changes.items() if change}
+    if not values:
+        return
+    shard = random.randrange(SHARDS)  # a writer waits for another's commit in one of eight cases only
+    session.execute(update(TALLIES).where(TALLIES.c.shard == shard).values(**values))
+
+
+@contextmanager
+def counting_bytes(session: Session, image_id: UUID) -> Iterator[None]:
+    """Count by how much the block, a part of the transaction, changes the bytes of a picture's files."""
+    before = stored_bytes(session, image_id)
+    yield
+    count(session, stored_bytes=stored_bytes(session, image_id) - before)
+
+
+def stored_bytes(session: Session, image_id: UUID) -> int:
+    """Sum up the bytes of a picture's files: its original, unless it is discarded, and its derivatives."""
+    derived = select(func.sum(Thumbnail.size_bytes)).where(Thumbnail.image_id == image_id).scalar_subquery()
+    kept = case((Image.original_key.is_(None), 0), else_=Image.size_bytes)
+    return session.scalar(select(func.coalesce(derived, 0) + kept).where(Image.id == image_id)) or 0

@@ -1,0 +1,132 @@
+"""The counts are exact over processes and restarts, and no id is ever a label."""
+
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import requests
+from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.compose import find_program
+from tests.factories import jpeg, post
+from tests.servers import ROOT, Server, serving
+
+
+def samples(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """Parse the text as Prometheus does."""
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def scrape(server: Server) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    return samples(requests.get(f"{server.url}/metrics", timeout=10).text)
+
+
+def upload(server: Server, count: int, start: int = 0) -> None:
+    for number in range(start, start + count):
+        data = jpeg(40 + number % 50, 30 + number // 50)
+        assert requests.post(
+            f"{server.url}/api/images", data=data, headers={"Content-Type": "image/jpeg"}, timeout=10
+        ).ok
+
+
+def drained(server: Server) -> None:
+    deadline = time.monotonic() + 30
+    while server.get("/api/stats")["processing"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_the_counts_are_exact_over_two_processes_a_kill_and_a_restart(tmp_path: Path) -> None:
+    uploads = (
+        "imgpipe_http_requests_total",
+        (("method", "POST"), ("route", "/api/images"), ("status", "202")),
+    )
+    succeeded = ("imgpipe_pictures_total", (("outcome", "success"),))
+    with serving(tmp_path, WEB_CONCURRENCY="2") as server:
+        upload(server, 20)
+        drained(server)
+        first = scrape(server)
+        assert (first[uploads], first[succeeded]) == (20, 20)
+        server.kill()
+        server.start()
+        upload(server, 10, 20)
+        drained(server)
+        second = scrape(server)
+        assert (second[uploads], second[succeeded]) == (30, 30)
+        assert second["imgpipe_stage_seconds_count", (("stage", "render"),)] == 30
+    assert len(list((tmp_path / "metrics").glob("counter_*.db"))) <= 4
+
+
+def test_what_the_database_says_is_asked_at_the_scrape(client: FlaskClient) -> None:
+    post(client, jpeg(100, 80))
+    found = samples(client.get("/metrics").text)
+    stages = {labels[0][1] for name, labels in found if name == "imgpipe_queue_depth"}
+    assert {"render", "caption", "recaption"} <= stages
+    assert found["imgpipe_queue_depth", (("stage", "render"),)] == 0
+    assert found["imgpipe_captioning_paused", ()] == 0
+    assert found["imgpipe_stored_bytes", ()] > len(jpeg(100, 80))
+    assert any(name == "imgpipe_build_info" for name, _ in found)
+
+
+def test_the_bytes_that_are_stored_follow_uploads_and_deletes(client: FlaskClient) -> None:
+    def stored() -> float:
+        return samples(client.get("/metrics").text)["imgpipe_stored_bytes", ()]
+
+    image_id = post(client, jpeg(100, 80)).get_json()["data"]["image_id"]
+    assert stored() > 0
+    client.delete(f"/api/images/{image_id}")
+    assert stored() == 0
+
+
+def test_no_id_is_a_label(client: FlaskClient) -> None:
+    image_id = post(client, jpeg(100, 80)).get_json()["data"]["image_id"]
+    client.get(f"/api/images/{image_id}")
+    client.get("/no/such/address")
+    client.open("/api/images", method="BREW")
+    text = client.get("/metrics").text
+    assert image_id not in text
+    assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}", text)
+    assert 'route="unknown"' in text
+    assert "BREW" not in text
+
+
+def test_a_stop_loses_no_count(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        upload(server, 3)
+        drained(server)
+        assert server.process is not None
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(10)
+        server.start()
+        found = scrape(server)
+    assert found["imgpipe_pictures_total", (("outcome", "success"),)] == 3
+
+
+def test_the_alerts_and_the_dashboard_ask_for_metrics_that_there_are(client: FlaskClient) -> None:
+    post(client, jpeg(100, 80))
+    known = {name for name, _ in samples(client.get("/metrics").text)}
+    known |= {"imgpipe_failures_total", "imgpipe_caption_calls_total"}  # which have none yet
+    for path in ("deploy/alerts.yml", "deploy/grafana.json"):
+        text = (ROOT / path).read_text()
+        asked = set(re.findall(r"\bimgpipe_\w+", text))
+        assert asked
+        assert {name for name in asked if name not in known} == set(), path
+
+
+def test_prometheus_itself_takes_rules_and_metrics(client: FlaskClient) -> None:
+    promtool = find_program("promtool")
+    rules = subprocess.run(
+        [promtool, "check", "rules", str(ROOT / "deploy" / "alerts.yml")], capture_output=True, check=False
+    )
+    assert rules.returncode == 0, rules.stderr
+    post(client, jpeg(100, 80))
+    text = client.get("/metrics").data
+    metrics = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, check=False)
+    assert metrics.returncode == 0, metrics.stderr
