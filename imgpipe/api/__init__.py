@@ -10,6 +10,7 @@ from imgpipe.api import (
     docs,
     editing,
     exports,
+    figures,
     frames,
     health,
     labels,
@@ -38,6 +39,7 @@ BLUEPRINTS = (
     stats.blp,
     logs.blp,
     frames.blp,
+    figures.blp,
     health.blp,
     compat.blp,
 )

@@ -15,7 +15,7 @@ from imgpipe.api.ranges import LogSchema, LogsQuery, ReceiptSchema
 from imgpipe.api.schemas import paged
 from imgpipe.database.depthmodels import DepthLog
 from imgpipe.database.paging import Page
-from imgpipe.depthlogs import logs
+from imgpipe.depthlogs import logs, wellfiles
 from imgpipe.depthlogs.logs import Receipt
 from imgpipe.depthlogs.terms import Terms
 from imgpipe.errors import InvalidParameter, NoFile
@@ -31,9 +31,11 @@ TERMS = {
     "null": "values that stand for holes, with commas between them",
     "missing": "`allow`: an empty cell is a hole",
     "depth_unit": "m, ft, in or 0.1in",
+    "value_unit": "of the true values",
+    "channel": "of a LAS or DLIS file: `CHANNEL` or `FRAME/CHANNEL`; left out, the only image in it",
 }
 _FIELDS = {
-    "file": {"type": "string", "format": "binary", "description": "CSV, UTF-8"},
+    "file": {"type": "string", "format": "binary", "description": "CSV, UTF-8; LAS or DLIS"},
     "log": {"type": "string", "default": logs.DEFAULT, "maxLength": logs.NAME_LENGTH},
     **{name: {"type": "string", "description": text} for name, text in TERMS.items()},
 }
@@ -56,10 +58,13 @@ def import_csv() -> tuple[Receipt, int, dict[str, str]]:
 
     Commas, semicolons or tabs stand between cells. The body is a form, or with `text/csv` the CSV itself:
     what a form says beside the file is then in the query. With `scale` the cells are true values, which
-    become greys; with `null` or `missing=allow` there are holes.
+    become greys; with `null` or `missing=allow` there are holes. A form's file may be LAS or DLIS, too, where
+    the extra `wells` is installed: one array channel becomes the log, in the scale `auto` unless another is
+    said.
 
     A depth that the log has already is replaced; within a file the last line wins. A CSV that cannot be
-    read is 400 `invalid_csv` with the first 20 faults, by line and column, in `details`.
+    read is 400 `invalid_csv` with the first 20 faults, by line and column, in `details`, a LAS or DLIS file
+    400 `invalid_log`.
     """
     receipt = accept_sent()
     return receipt, 201, {"Location": links.log(receipt.log)}
@@ -91,13 +96,17 @@ def delete_log(log: str) -> Response:
 def accept_sent() -> Receipt:
     """Store the CSV of the present request, a form's or its body, by what the form or the query says.
 
-    Raises: ``NoFile``, ``TooLarge``, ``InvalidParameter``, ``InvalidCsv``, ``Conflict``, ``Busy``.
+    Raises: ``NoFile``, ``TooLarge``, ``InvalidParameter``, ``InvalidCsv``, ``InvalidLog``, ``Conflict``,
+    ``Busy``.
     """
     admission.check_disk()
     plain = request.mimetype == CSV
     stream = _sent_body() if plain else _sent_file()
     said = request.args if plain else request.form
-    return logs.accept(stream, said.get("log", logs.DEFAULT), _terms(said))
+    name, terms = said.get("log", logs.DEFAULT), _terms(said)
+    if plain:
+        return logs.accept(stream, name, terms)
+    return wellfiles.accept(stream, name, terms, said.get("channel"))
 
 
 def _sent_body() -> BinaryIO:
@@ -132,4 +141,5 @@ def _terms(said: Mapping[str, str]) -> Terms:
         nulls=scale.parse_nulls(said["null"]) if "null" in said else None,
         missing="missing" in said and scale.parse_missing(said["missing"]),
         depth_unit=units.parse(said["depth_unit"]) if "depth_unit" in said else None,
+        value_unit=scale.parse_unit(said["value_unit"]) if "value_unit" in said else None,
     )

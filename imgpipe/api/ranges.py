@@ -178,6 +178,7 @@ class ReceiptSchema(Sparse):
     clipped = fields.Integer(metadata={"description": "values outside of the scale"})
     value_min = fields.Float(metadata={"description": "the true value of grey 0, where there is a scale"})
     value_max = fields.Float(metadata={"description": "the true value of grey 255"})
+    value_unit = fields.String()
     depth_unit = fields.String(metadata={"description": "where it is known"})
 
 

@@ -57,6 +57,7 @@ class Receipt:
     clipped: int | None = None
     value_min: float | None = None
     value_max: float | None = None
+    value_unit: str | None = None
     depth_unit: str | None = None
 
 
@@ -68,7 +69,7 @@ def accept(stream: BinaryIO, name: str = DEFAULT, terms: Terms = PLAIN) -> Recei
     check_name(name)
     rules = terms_of(name, terms).rules
     reader: Reader[Block] | Reader[Values] = read(stream) if rules.plain else read_values(stream, rules)
-    return store(reader, name, terms_of(name, _with_unit(terms, reader.depth_unit)))
+    return store(reader, name, terms_of(name, with_unit(terms, reader.depth_unit)))
 
 
 def terms_of(name: str, terms: Terms) -> Terms:
@@ -106,11 +107,11 @@ def store(source: Source, name: str, terms: Terms) -> Receipt:
     )
 
 
-def _with_unit(terms: Terms, found: str | None) -> Terms:
-    """Take the unit of depths from the header unless it is said. Raises: ``InvalidParameter``."""
+def with_unit(terms: Terms, found: str | None) -> Terms:
+    """Take the unit of depths from the file unless it is said. Raises: ``InvalidParameter``."""
     if found is not None and terms.depth_unit not in (None, found):
         raise InvalidParameter(
-            f"depth_unit: the header of the CSV says {found}, not {terms.depth_unit}",
+            f"depth_unit: the file says {found}, not {terms.depth_unit}",
             details={"parameter": "depth_unit"},
         )
     return replace(terms, depth_unit=terms.depth_unit or found)

@@ -14,13 +14,15 @@ class Terms:
     """How to read an upload; what is None is left to the log, or plain.
 
     ``scale`` maps true values to greys or is to be found in them, ``nulls`` are values that stand for holes,
-    with ``missing`` an empty cell is one, too; ``depth_unit`` is that of the depths.
+    with ``missing`` an empty cell is one, too; ``depth_unit`` is that of the depths, ``value_unit`` that of
+    the true values, which a log has from its first upload.
     """
 
     scale: Scale | Wanted | None = None
     nulls: tuple[float, ...] | None = None
     missing: bool = False
     depth_unit: str | None = None
+    value_unit: str | None = None
 
     @property
     def rules(self) -> Rules:
@@ -33,6 +35,7 @@ class Terms:
         return {
             "value_min": scale and scale.value_min,
             "value_max": scale and scale.value_max,
+            "value_unit": self.value_unit,
             "nulls": None if self.nulls is None else list(self.nulls),
             "depth_unit": self.depth_unit,
         }
@@ -59,6 +62,7 @@ def agreed(terms: Terms, log: DepthLog | None) -> Terms:
         terms,
         scale=_agree("scale", wanted, known, log.name),
         nulls=_agree("null", terms.nulls, nulls, log.name),
+        value_unit=log.value_unit or terms.value_unit,
         depth_unit=_agree("depth_unit", terms.depth_unit, log.depth_unit, log.name),
     )
 

@@ -13,7 +13,7 @@ from imgpipe.depthlogs.ranges import Extent, Interval
 from imgpipe.errors import InvalidParameter, NoFrames
 from imgpipe.scanlines import contrast, resize, units, windows
 from imgpipe.scanlines.contrast import Contrast
-from imgpipe.scanlines.rows import Rows
+from imgpipe.scanlines.rows import Grey, Rows
 
 # What of a moving window is in memory at once.
 WINDOW_ROWS = 200_000
@@ -78,6 +78,14 @@ class View:
             parts = self._moving(how, self._found())
         return self._converted(parts)
 
+    @cached_property
+    def greys(self) -> Grey | None:
+        """Return what becomes of each grey, uint8 (256,); None where a window decides, row by row."""
+        how = self._asked.contrast
+        if how is None:
+            return np.arange(contrast.GREYS, dtype=np.uint8)
+        return contrast.table(self._interval.histogram(), how) if how.window is None else None
+
     def page(self, limit: int, cursor: str | None = None) -> Page[Rows]:
         """Return at most ``limit`` rows in parts, ascending, and the cursors beside them.
 
@@ -105,7 +113,8 @@ class View:
         """Stretch by the histogram of the whole log."""
         if how is None:
             return parts
-        greys = contrast.table(self._interval.histogram(), how)
+        greys = self.greys
+        assert greys is not None
         return (rows._replace(grey=contrast.apply(rows.grey, rows.holes, greys)) for rows in parts)
 
     def _moving(self, how: Contrast, seen: Extent) -> Iterator[Rows]:

@@ -18,6 +18,7 @@ from imgpipe.scanlines.rows import Grey, Mask
 
 GREYS = 255
 NULLS = 20
+UNIT_LENGTH = 40
 # Closer bounds could not be told apart by doubles of their size at every grey, nor by their smallest.
 _NARROWEST = Fraction(1, 10**9)
 _SMALLEST = Fraction(1, 10**300)
@@ -120,6 +121,16 @@ def parse_missing(text: str) -> bool:
     if text not in ("refuse", "allow"):
         raise InvalidParameter("missing: expected allow or refuse", details={"parameter": "missing"})
     return text == "allow"
+
+
+def parse_unit(text: str) -> str:
+    """Read the parameter ``value_unit``, 1 to 40 printable characters. Raises: InvalidParameter."""
+    if not 1 <= len(text) <= UNIT_LENGTH or not text.isprintable() or text != text.strip():
+        raise InvalidParameter(
+            f"value_unit: expected 1 to {UNIT_LENGTH} printable characters",
+            details={"parameter": "value_unit"},
+        )
+    return text
 
 
 def refusal(problem: str) -> InvalidParameter:
