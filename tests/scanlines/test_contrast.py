@@ -234,3 +234,24 @@ def test_a_parameter_that_says_nothing_is_refused_by_name(
     with pytest.raises(InvalidParameter) as refusal:
         contrast.parse(*sent)
     assert refusal.value.details == {"parameter": parameter}
+
+
+def test_only_a_moving_window_shows_a_fracture_where_the_tool_has_drifted() -> None:
+    depths, azimuth = np.arange(2_000) / 100, np.linspace(0, 2 * np.pi, 150, endpoint=False)
+    on_fracture = np.zeros((2_000, 150), bool)
+    for middle in (3.0, 17.0):
+        trace = middle + 0.3 * np.cos(azimuth)
+        on_fracture |= np.abs(depths[:, None] - trace) < 0.03
+    noise = np.random.default_rng(1).normal(0, 5, on_fracture.shape)
+    drift = np.exp(-3 * depths / depths[-1])[:, None]
+    grey = ((200 - 60 * on_fracture + noise) * drift).clip(0, 255).astype(np.uint8)
+    how = Contrast("linear")
+    still = contrast.table(contrast.histogram(grey), how)[grey].astype(int)
+    moved = np.array(joined(list(windows.moving([Rows(depths, grey)], how, Fraction(2), 0, 20)))[1])
+
+    def shown(picture: NDArray[np.signedinteger], rows: slice) -> float:
+        return float(picture[rows][~on_fracture[rows]].mean() - picture[rows][on_fracture[rows]].mean())
+
+    below = slice(1_650, 1_750)
+    assert shown(still, below) < 10
+    assert shown(moved, below) > 100
