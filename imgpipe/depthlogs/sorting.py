@@ -17,8 +17,9 @@ class Runs:
     In a run each depth stands once. Rows out of order wait until there are enough of them to be sorted.
     """
 
-    def __init__(self, spool: Spool, row_bytes: int) -> None:
+    def __init__(self, spool: Spool, row_bytes: int, run_bytes: int = RUN_BYTES) -> None:
         self._spool = spool
+        self._run_bytes = run_bytes
         self._row_bytes = row_bytes
         self._waiting: list[tuple[Depths, Bytes]] = []
         self._waiting_bytes = 0
@@ -32,7 +33,7 @@ class Runs:
             return
         self._waiting.append((depths, source))
         self._waiting_bytes += len(depths) * self._row_bytes
-        if self._waiting_bytes >= RUN_BYTES:
+        if self._waiting_bytes >= self._run_bytes:
             self._sort()
 
     def finish(self) -> None:
@@ -63,12 +64,14 @@ def last_of_each(depths: Depths) -> NDArray[np.intp]:
     return np.asarray(order[np.append(ascending[1:] > ascending[:-1], True)])
 
 
-def merge(spool: Spool, ends: Sequence[int], row_bytes: int) -> Iterator[tuple[Depths, Bytes]]:
+def merge(
+    spool: Spool, ends: Sequence[int], row_bytes: int, run_bytes: int = RUN_BYTES
+) -> Iterator[tuple[Depths, Bytes]]:
     """Yield the rows of all runs in ascending depth, each depth once: the row of the latest run.
 
     A part of each run is in memory, together as much as one run was while it was sorted.
     """
-    rows = max(1, RUN_BYTES // row_bytes // len(ends))
+    rows = max(1, run_bytes // row_bytes // len(ends))
     runs = [_Run(spool, start, end, rows) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
     while runs := [run for run in runs if run.fill()]:
         # Up to the nearest end of what is in memory, nothing can come any more that belongs before.

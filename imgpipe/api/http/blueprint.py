@@ -58,6 +58,11 @@ class PlainBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
     ARGUMENTS_PARSER = _Parser()
 
+    def arguments(self, schema: type[ma.Schema], **options: Any) -> Callable[[View], View]:
+        """Read what a schema describes; one made anew for each request would copy every field."""
+        read: Callable[[View], View] = super().arguments(schema(), **options)
+        return read
+
     def route(self, rule: str, *, scope: Scope = ALL, **options: Any) -> Callable[[View], View]:
         """Register a view and declare which keys are good for it; without ``scope`` only those for all."""
         register = super().route(rule, **options)
