@@ -198,7 +198,7 @@ class Settings:
     accept: tuple[str, ...] = option(
         "IMGPIPE_ACCEPT",
         formats.DEFAULT,
-        f"names out of {', '.join(formats.FORMATS)} with commas between them",
+        f"names out of {', '.join(formats.FORMATS)} (with requirements-heic.txt installed), commas between",
         f"formats of pictures that are taken in, out of {', '.join(formats.FORMATS)}",
         formats.read_names,
     )

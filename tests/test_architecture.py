@@ -29,7 +29,7 @@ SUBJECTS = ROWS[5]  # pictures and depth logs do not know each other either
 ALONE = "client"  # for other programs: it imports nothing of the house
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager"}
 # Heavy ones behind a chosen plugin: module -> what it may import where it is needed.
-HEAVY = {"alembic", "celery", "matplotlib", "torch", "transformers", "importlib"}
+HEAVY = {"alembic", "celery", "pi_heif", "matplotlib", "torch", "transformers", "importlib"}
 PLUGINS = {
     "imgpipe.jobs.celery",
     "imgpipe.storage.objects",

@@ -84,7 +84,7 @@ class Image(Base):
     position: Mapped[int] = mapped_column(BigInteger, unique=True)
     original_name: Mapped[str] = mapped_column(String(255))
     original_key: Mapped[str | None] = mapped_column(String(255))
-    format: Mapped[str] = mapped_column(String(3))
+    format: Mapped[str] = mapped_column(String(10))
     sha256: Mapped[str] = mapped_column(String(64), index=True)
     size_bytes: Mapped[int] = mapped_column(BigInteger)
 

@@ -2,30 +2,40 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from io import BytesIO
 from typing import BinaryIO
 
+from PIL.AvifImagePlugin import AvifImageFile
 from PIL.Image import Image
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
 from imgpipe.errors import UnsupportedType
-from imgpipe.imaging import jpeg, png
+from imgpipe.imaging import boxes, jpeg, png, webp
 from imgpipe.imaging.limits import Measure
 
-HEAD_BYTES = 16  # what a format is told by
+HEAD_BYTES = 64  # what a format is told by
 
 
 def _believe(data: bytes, picture: Image) -> None:
     """Take the decoder's word that a picture is whole."""
 
 
+def _open_heic(stream: BinaryIO) -> ImageFile:
+    from pi_heif import HeifImageFile
+
+    opened: ImageFile = HeifImageFile(stream)
+    return opened
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
     """One format: ``name`` is what the API, ``IMGPIPE_ACCEPT`` and the endings of stored files call it.
 
-    ``begins`` judges the first 16 bytes. ``measure`` reads the header without Pillow and refuses what would
+    ``begins`` judges the first 64 bytes. ``measure`` reads the header without Pillow and refuses what would
     cost too much to decode. ``open`` reads the header by Pillow, the first frame, pixels left alone.
     ``check_whole`` looks at the decoded picture for damage that its decoder passes over. ``suffixes`` are the
     endings of its files, the usual one first.
@@ -41,6 +51,12 @@ class Format:
     scales: bool = False  # the decoder itself can give a smaller picture
     exif_follows: bool = False  # behind the pixels
     known_to_browsers: bool = True  # by its media type
+    needs: str = ""  # a package that is no part of the default installation
+
+    @property
+    def is_installed(self) -> bool:
+        """Tell whether such files can be decoded here."""
+        return not self.needs or find_spec(self.needs) is not None
 
     @property
     def picker(self) -> str:
@@ -69,6 +85,32 @@ _TABLE = (
         open=PngImageFile,
         check_whole=png.check_whole,
         exif_follows=True,
+    ),
+    Format(
+        name="webp",
+        mime="image/webp",
+        suffixes=(".webp",),
+        begins=webp.begins,
+        measure=webp.measure,
+        open=WebPImageFile,
+    ),
+    Format(
+        name="avif",
+        mime="image/avif",
+        suffixes=(".avif", ".avifs"),
+        begins=lambda head: boxes.brand(head) == "avif",
+        measure=boxes.measure,
+        open=AvifImageFile,
+    ),
+    Format(
+        name="heic",
+        mime="image/heic",
+        suffixes=(".heic", ".heif", ".hif"),
+        begins=lambda head: boxes.brand(head) == "heic",
+        measure=boxes.measure,
+        open=_open_heic,
+        known_to_browsers=False,
+        needs="pi_heif",
     ),
 )
 FORMATS: Mapping[str, Format] = {format.name: format for format in _TABLE}
@@ -113,8 +155,11 @@ def suffixes(names: Collection[str] = tuple(FORMATS)) -> frozenset[str]:
 
 
 def read_names(raw: str) -> tuple[str, ...]:
-    """Read names with commas between them, in the order of the table. Raises: ``ValueError``."""
+    """Read names with commas between them, in the order of the table.
+
+    Raises: ``ValueError`` also for one whose decoder is not installed.
+    """
     named = [name.strip() for name in raw.split(",")]
-    if not named or set(named) - set(FORMATS):
+    if set(named) - {name for name, format in FORMATS.items() if format.is_installed}:
         raise ValueError(raw)
     return tuple(name for name in FORMATS if name in named)

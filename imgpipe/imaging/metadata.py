@@ -59,7 +59,7 @@ def describe_picture(picture: Image, kind: str, size_bytes: int) -> Metadata:
 
 
 def _read_exif(picture: Image) -> Exif:
-    if len(picture.info.get("exif", b"")) > MAX_EXIF_BYTES:
+    if len(picture.info.get("exif") or b"") > MAX_EXIF_BYTES:
         return Exif()
     try:
         return picture.getexif()
