@@ -44,7 +44,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         settings=settings,
         storage=_build_storage(app, settings),
         jobs=_build_jobs(app, settings, backlog),
-        captioner=_build_captioner(settings),
+        captioner=captions.build(settings.captions),
         show_image=ImageItemSchema().dump,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -110,17 +110,3 @@ def _forget_connections(app: Flask) -> None:
     """Leave the database connections of the process that forked this one to it alone."""
     with app.app_context():
         db.engine.dispose(close=False)
-
-
-def _build_captioner(settings: Settings) -> captions.Captioner | None:
-    return captions.build(
-        captions.Settings(
-            captioner=settings.captioner or "none",
-            hf_api_key=settings.hf_api_key,
-            openai_api_key=settings.openai_api_key,
-            url=settings.caption_url,
-            model=settings.caption_model,
-            prompt=settings.caption_prompt,
-            timeout_s=settings.caption_timeout_s,
-        )
-    )

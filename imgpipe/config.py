@@ -3,13 +3,16 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import Field, fields, make_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from dotenv import load_dotenv
 
 from imgpipe import options
+from imgpipe.captions import registry
+from imgpipe.captions.protocol import Provider
 from imgpipe.errors import ConfigError
 from imgpipe.settings import DATA_DIR, Settings
 
@@ -34,7 +37,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     """
     values: dict[str, Any] = {}
     faults = list(_unknown(environ))
-    for entry in fields(Settings):
+    for entry in entries():
         raw = environ.get(entry.metadata["variable"], "")
         if not raw:
             continue
@@ -45,6 +48,7 @@ def load(environ: Mapping[str, str]) -> Settings:
             faults.append(f"{entry.metadata['variable']}={shown}: expected {entry.metadata['expected']}")
     settings = _derive(values)
     faults += _unwritable(settings)
+    faults += registry.faults(settings.captions)
     if settings.webhook_urls and not settings.webhook_secret:
         faults.append("IMGPIPE_WEBHOOK_SECRET=: expected whsec_ and a key in base64, since a URL is set")
     if faults:
@@ -53,7 +57,7 @@ def load(environ: Mapping[str, str]) -> Settings:
 
 
 def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
-    known = {entry.metadata["variable"] for entry in fields(Settings)}
+    known = {entry.metadata["variable"] for entry in entries()}
     for name in sorted(environ):
         if name.startswith("IMGPIPE_") and name not in known and not _FOREIGN.fullmatch(name):
             shown = "(hidden)" if _SECRET.search(name) else repr(environ[name])
@@ -64,10 +68,9 @@ def _derive(values: dict[str, Any]) -> Settings:
     data_dir = values.setdefault("data_dir", DATA_DIR)
     values.setdefault("database_url", f"sqlite:///{data_dir / 'imgpipe.db'}")
     values.setdefault("storage", str(data_dir / "media"))
-    by_key = (
-        "huggingface" if values.get("hf_api_key") else "openai" if values.get("openai_api_key") else "none"
-    )
-    values.setdefault("captioner", by_key)
+    keys = {variable: values.pop(variable) for variable in _key_variables() if variable in values}
+    values["caption_keys"] = keys
+    values.setdefault("captioner", registry.by_key(keys))
     return Settings(**values)
 
 
@@ -82,6 +85,28 @@ def _unwritable(settings: Settings) -> Iterator[str]:
 
 def table(settings: Settings) -> Iterator[tuple[str, str, str]]:
     """Yield (variable, value, help) for every option, secrets masked."""
-    for entry in fields(settings):
-        value = options.shown(getattr(settings, entry.name), entry.metadata["secret"])
-        yield entry.metadata["variable"], value, entry.metadata["help"]
+    for entry in entries():
+        keys = settings.caption_keys
+        value = keys.get(entry.name, "") if entry.name in _key_variables() else getattr(settings, entry.name)
+        shown = options.shown(value, entry.metadata["secret"])
+        yield entry.metadata["variable"], shown, entry.metadata["help"]
+
+
+def entries() -> "Iterator[Field[Any]]":
+    """Yield the options in their order, among them a key for each provider that has one."""
+    for entry in fields(Settings):
+        yield from fields(_keys()) if entry.name == "caption_keys" else (entry,)
+
+
+@cache
+def _keys() -> type[Any]:
+    return make_dataclass("Keys", [_key(it) for it in registry.PROVIDERS.values() if it.key_variable])
+
+
+def _key(provider: Provider) -> tuple[str, type[str], Any]:
+    name = provider.key_variable
+    return name, str, options.option(name, "", "a key", f"{provider.title}'s key", options.text, secret=True)
+
+
+def _key_variables() -> tuple[str, ...]:
+    return tuple(entry.name for entry in fields(_keys()))

@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import field
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +14,6 @@ from sqlalchemy.exc import ArgumentError
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.-]+)*/?", re.ASCII)
 _HOST = r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
 JOBS = ("threads", "celery", "inline")
-CAPTIONERS = ("none", "huggingface", "openai", "blip")
 
 
 def text(raw: str) -> str:
@@ -46,11 +45,15 @@ def names(raw: str) -> tuple[str, ...]:
     return tuple(filter(None, (name.strip() for name in raw.split(","))))
 
 
-def captioner(raw: str) -> str:
-    """Take a captioner's name, or ``package.module:factory``."""
-    if raw not in CAPTIONERS and not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", raw):
-        raise ValueError(raw)
-    return raw
+def captioner(names: Collection[str]) -> Callable[[str], str]:
+    """Take one of the names, or ``package.module:factory``."""
+
+    def parse(raw: str) -> str:
+        if raw not in names and not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", raw):
+            raise ValueError(raw)
+        return raw
+
+    return parse
 
 
 def between(low: int, high: int) -> Callable[[str], int]:

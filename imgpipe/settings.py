@@ -1,12 +1,15 @@
 """The table of options: a field's default is the option's, its metadata the rest; ``config`` reads it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from imgpipe import options
+from imgpipe.captions import Settings as CaptionSettings
+from imgpipe.captions import registry
 from imgpipe.imaging import formats
 from imgpipe.imaging.recipe import LEAST_PX, MOST_PX, RECIPE, Recipe, read_recipe
-from imgpipe.options import CAPTIONERS, option
+from imgpipe.options import option
 
 PACKAGE = Path(__file__).resolve().parent
 # An installed package has no checkout around it: its data belongs where it is started, its page is packed.
@@ -83,12 +86,12 @@ class Settings:
     captioner: str = option(
         "IMGPIPE_CAPTIONER",
         "",
-        f"{', '.join(CAPTIONERS)} or package.module:factory",
+        registry.VALID,
         "who describes pictures; empty: huggingface or openai, whichever key is set, else none",
-        options.captioner,
+        options.captioner(registry.NAMES),
     )
-    hf_api_key: str = option("HF_API_KEY", "", "a key", "Hugging Face's key", options.text, secret=True)
-    openai_api_key: str = option("OPENAI_API_KEY", "", "a key", "OpenAI's key", options.text, secret=True)
+    # A row for each provider that has a key, by its variable; ``config`` makes them.
+    caption_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     caption_url: str = option(
         "IMGPIPE_CAPTION_URL",
         "",
@@ -266,3 +269,15 @@ class Settings:
         "request threads per process",
         options.between(2, 256),
     )
+
+    @property
+    def captions(self) -> CaptionSettings:
+        """Return what concerns the captioner."""
+        return CaptionSettings(
+            captioner=self.captioner or "none",
+            keys=self.caption_keys,
+            url=self.caption_url,
+            model=self.caption_model,
+            prompt=self.caption_prompt,
+            timeout_s=self.caption_timeout_s,
+        )

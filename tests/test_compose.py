@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,7 @@ import requests
 import yaml
 from PIL import Image as Pillow
 
-from imgpipe.config import load
-from imgpipe.settings import Settings
+from imgpipe.config import entries, load
 from tests import s3
 from tests.captions.provider import Provider, serve
 from tests.compose import Container, Image, find_program, services
@@ -196,7 +195,7 @@ def test_what_is_mounted_exists(file: str) -> None:
 
 def test_the_numbers_in_the_text_are_the_defaults() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (\d+) \|", (ROOT / "docs" / "scaling.md").read_text(), re.MULTILINE)
-    options = {entry.metadata["variable"]: str(entry.default) for entry in fields(Settings)}
+    options = {entry.metadata["variable"]: str(entry.default) for entry in entries()}
     for name, default in rows:
         shipped = re.findall(rf"\$\{{{name}:-(\d+)\}}", (ROOT / "compose.yaml").read_text())
         assert default in (options.get(name), *shipped)

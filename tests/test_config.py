@@ -1,13 +1,12 @@
 """Options come from the environment, parsed strictly, and every fault is told at once."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from imgpipe.config import load, table
+from imgpipe.config import entries, load, table
 from imgpipe.errors import ConfigError
-from imgpipe.settings import Settings
 from tests.servers import ROOT
 
 
@@ -106,7 +105,9 @@ def test_a_fault_in_a_secret_does_not_repeat_it(variable: str) -> None:
     "url", ["postgresql://me:hunter2@host/db", "postgresql://me:hun/hunter2@host/db?password=hunter2"]
 )
 def test_the_table_masks_secrets(url: str) -> None:
-    settings = replace(load({}), database_url=url, openai_api_key="hunter2", api_keys=("hunter2",))
+    settings = replace(
+        load({}), database_url=url, caption_keys={"OPENAI_API_KEY": "hunter2"}, api_keys=("hunter2",)
+    )
     shown = {variable: value for variable, value, _ in table(settings)}
     assert "hunter2" not in str(shown)
     assert shown["DATABASE_URL"].startswith("postgresql://***@host/db")
@@ -115,5 +116,35 @@ def test_the_table_masks_secrets(url: str) -> None:
 
 def test_the_table_names_every_option_with_a_help() -> None:
     rows = list(table(load({})))
-    assert len(rows) == len(fields(Settings))
+    assert len(rows) == len(list(entries()))
     assert all(help for _, _, help in rows)
+
+
+def test_the_captioners_faults_are_told_with_all_others() -> None:
+    told = faults(
+        IMGPIPE_WORKERS="many", IMGPIPE_CAPTIONER="openai", IMGPIPE_CAPTION_URL="http://u:p@host/v1"
+    )
+    assert told == [
+        "IMGPIPE_WORKERS='many': expected a whole number from 1 to 64",
+        "IMGPIPE_CAPTION_URL=(hidden): expected http(s)://host[:port]/path, without user or blanks",
+    ]
+    assert faults(IMGPIPE_CAPTIONER="openai") == [
+        "OPENAI_API_KEY=: expected a key, which the captioner 'openai' needs"
+    ]
+    last = faults(IMGPIPE_WORKERS="many", IMGPIPE_CAPTIONER="no_such:thing")[-1]
+    assert last.startswith("IMGPIPE_CAPTIONER='no_such:thing': expected a factory that makes a captioner")
+
+
+@pytest.mark.parametrize(
+    ("keys", "captioner"),
+    [
+        ({}, "none"),
+        ({"OPENAI_API_KEY": "sk-secretsecret"}, "openai"),
+        ({"OPENAI_API_KEY": "sk-secretsecret", "HF_API_KEY": "hf_secretsecret"}, "huggingface"),
+    ],
+)
+def test_a_key_chooses_the_captioner(keys: dict[str, str], captioner: str) -> None:
+    settings = load(keys)
+    assert settings.captioner == captioner
+    assert settings.captions.keys == keys
+    assert "secretsecret" not in repr(settings)

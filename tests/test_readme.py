@@ -2,15 +2,14 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from imgpipe.config import entries
 from imgpipe.errors import ConfigError, ImgpipeError
-from imgpipe.settings import Settings
 from tests.servers import ROOT
 
 README = ROOT / "README.md"
@@ -23,7 +22,7 @@ def options(app: Flask) -> str:
     rows = [
         f"| `{entry.metadata['variable']}` | {_default(entry.default)} | {entry.metadata['expected']} "
         f"| {entry.metadata['help']} |"
-        for entry in fields(Settings)
+        for entry in entries()
     ]
     return "\n".join(["| variable | default | expected | meaning |", "|---|---|---|---|", *rows])
 
@@ -39,7 +38,7 @@ def _default(value: Any) -> str:
 
 def example(app: Flask) -> str:
     lines = ["# Copy to .env, which is read from the working directory at the start.", ""]
-    for entry in fields(Settings):
+    for entry in entries():
         variable, default = entry.metadata["variable"], _default(entry.default).strip("`")
         lines += [f"# {entry.metadata['help']} ({entry.metadata['expected']})", f"#{variable}={default}", ""]
     return "\n".join(lines)

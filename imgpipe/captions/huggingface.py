@@ -8,7 +8,7 @@ from urllib.parse import quote
 from imgpipe.captions.endpoint import Endpoint
 from imgpipe.captions.openai import OpenAI
 from imgpipe.captions.outcome import Caption, CaptionError
-from imgpipe.captions.protocol import fingerprint
+from imgpipe.captions.protocol import Provider, Settings, fingerprint
 from imgpipe.captions.redaction import redact_json
 from imgpipe.captions.verdict import read_fault
 
@@ -132,3 +132,16 @@ def _is_unserved(error: CaptionError) -> bool:
 
 def _model_in(url: str) -> str:
     return url.partition("/models/")[2].strip("/") or url.rstrip("/").rpartition("/")[2]
+
+
+def _build(settings: Settings) -> HuggingFace:
+    return HuggingFace(
+        PROVIDER.key(settings),
+        url=settings.url,
+        model=settings.model,
+        prompt=settings.prompt,
+        timeout_s=settings.timeout_s,
+    )
+
+
+PROVIDER = Provider("huggingface", _build, "HF_API_KEY", "Hugging Face")

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from imgpipe.captions.endpoint import Endpoint
 from imgpipe.captions.outcome import Caption
-from imgpipe.captions.protocol import fingerprint
+from imgpipe.captions.protocol import Provider, Settings, fingerprint
 from imgpipe.captions.redaction import redact_json
 from imgpipe.captions.verdict import read_fault
 
@@ -96,3 +96,16 @@ def _first_choice(raw: Any) -> dict[str, Any] | None:
 def _join(base: str, path: str) -> str:
     url = urlsplit(base)
     return url._replace(path=f"{url.path.rstrip('/')}/{path}").geturl()
+
+
+def _build(settings: Settings) -> OpenAI:
+    return OpenAI(
+        PROVIDER.key(settings),
+        base=settings.url,
+        model=settings.model,
+        prompt=settings.prompt,
+        timeout_s=settings.timeout_s,
+    )
+
+
+PROVIDER = Provider("openai", _build, "OPENAI_API_KEY", "OpenAI")

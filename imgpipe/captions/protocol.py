@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -12,13 +13,14 @@ from imgpipe.captions.outcome import Caption
 class Settings:
     """Hold what the operator chose; an empty text means the captioner's own default.
 
+    ``keys`` are the providers' keys by their variables.
+
     ``url``: the base up to ``/v1`` for ``openai``, the full model URL for ``huggingface``. ``timeout_s``
     bounds one call in all.
     """
 
     captioner: str = "none"
-    hf_api_key: str = field(default="", repr=False)
-    openai_api_key: str = field(default="", repr=False)
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     url: str = ""
     model: str = ""
     prompt: str = ""
@@ -46,6 +48,26 @@ class Captioner(Protocol):
 
         Raises: CaptionError.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Describe a provider: all that the rest of the house knows of it.
+
+    ``key_variable`` is where its key stands, empty where it needs none; ``packages`` have to be installed,
+    by ``requirements``.
+    """
+
+    name: str
+    build: Callable[[Settings], Captioner]
+    key_variable: str = ""
+    title: str = ""
+    packages: tuple[str, ...] = ()
+    requirements: str = ""
+
+    def key(self, settings: Settings) -> str:
+        """Return the key, without what a file or a paste leaves around it."""
+        return settings.keys.get(self.key_variable, "").strip()
 
 
 def fingerprint(provider: str, model: str, url: str = "", prompt: str = "") -> str:

@@ -1,16 +1,47 @@
-"""Turn a captioner's name in the configuration into the captioner."""
+"""List the providers, and turn a captioner's name in the configuration into the captioner."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
-from imgpipe.captions.huggingface import HuggingFace
-from imgpipe.captions.openai import OpenAI
-from imgpipe.captions.protocol import Captioner, Settings
+from imgpipe.captions import huggingface, openai
+from imgpipe.captions.protocol import Captioner, Provider, Settings
 from imgpipe.errors import ConfigError
 
-VALID = "none, huggingface, openai, blip, package.module:factory"
+BLIP_PACKAGES = ("torch", "transformers")
+
+
+def _blip(settings: Settings) -> Captioner:
+    captioner: Captioner = import_module("imgpipe.captions.blip").Blip(settings.model, settings.timeout_s)
+    return captioner
+
+
+# In the order in which a key that is set chooses among them.
+PROVIDERS: Mapping[str, Provider] = {
+    provider.name: provider
+    for provider in (
+        huggingface.PROVIDER,
+        openai.PROVIDER,
+        Provider("blip", _blip, packages=BLIP_PACKAGES, requirements="requirements-blip.txt"),
+    )
+}
+NAMES = ("none", *PROVIDERS)
+VALID = f"{', '.join(NAMES)} or package.module:factory"
+
+
+def by_key(keys: Mapping[str, str]) -> str:
+    """Name the first provider whose key is among those set, by variable; ``none`` without any."""
+    return next((name for name, it in PROVIDERS.items() if keys.get(it.key_variable)), "none")
+
+
+def pause_key(settings: Settings) -> str:
+    """Identify who is asked with which key, by a hash: a pause holds for that alone."""
+    provider = PROVIDERS.get(settings.captioner)
+    key = provider.key(settings) if provider else ""
+    chosen = (settings.captioner, settings.url, settings.model, key)
+    return hashlib.blake2b(repr(chosen).encode(), digest_size=16).hexdigest()
 
 
 def build(settings: Settings) -> Captioner | None:
@@ -18,79 +49,66 @@ def build(settings: Settings) -> Captioner | None:
 
     Nothing is loaded and nobody is called yet.
 
-    Raises: ConfigError naming the variable, what was found and what is expected.
+    Raises: ConfigError, a line a fault.
     """
-    name = settings.captioner
-    if name in _BUILDERS:
-        return _BUILDERS[name](settings)
-    if ":" in name:
+    if ":" in settings.captioner:
         return _plug_in(settings)
-    raise ConfigError(f"IMGPIPE_CAPTIONER: {name!r} is not one of {VALID}")
+    if found := list(_faults(settings)):
+        raise ConfigError("\n".join(found))
+    return PROVIDERS[settings.captioner].build(settings) if settings.captioner != "none" else None
 
 
-def _huggingface(settings: Settings) -> Captioner:
-    return HuggingFace(
-        _key("HF_API_KEY", settings.hf_api_key, settings),
-        url=_url(settings.url),
-        model=settings.model,
-        prompt=settings.prompt,
-        timeout_s=settings.timeout_s,
-    )
+def faults(settings: Settings) -> list[str]:
+    """Tell everything that would keep ``build`` from building: variable, value, what is expected."""
+    try:
+        build(settings)
+    except ConfigError as error:
+        return error.message.splitlines()
+    return []
 
 
-def _openai(settings: Settings) -> Captioner:
-    return OpenAI(
-        _key("OPENAI_API_KEY", settings.openai_api_key, settings),
-        base=_url(settings.url),
-        model=settings.model,
-        prompt=settings.prompt,
-        timeout_s=settings.timeout_s,
-    )
-
-
-def _blip(settings: Settings) -> Captioner:
-    if not (find_spec("torch") and find_spec("transformers")):
-        raise ConfigError("IMGPIPE_CAPTIONER: 'blip' needs the packages of requirements-blip.txt")
-    captioner: Captioner = import_module("imgpipe.captions.blip").Blip(settings.model, settings.timeout_s)
-    return captioner
+def _faults(settings: Settings) -> Iterator[str]:
+    provider = PROVIDERS.get(settings.captioner)
+    if provider is None:
+        if settings.captioner != "none":
+            yield f"IMGPIPE_CAPTIONER={settings.captioner!r}: expected {VALID}"
+        return
+    if not all(map(find_spec, provider.packages)):
+        yield (
+            f"IMGPIPE_CAPTIONER={provider.name!r}: expected the packages of {provider.requirements} installed"
+        )
+    if provider.key_variable:
+        yield from _key_faults(provider, settings)
+        yield from _url_faults(settings.url)
 
 
 def _plug_in(settings: Settings) -> Captioner:
     module, _, factory = settings.captioner.partition(":")
+    expected = f"IMGPIPE_CAPTIONER={settings.captioner!r}: expected a factory that makes a captioner"
     try:
         captioner = getattr(import_module(module), factory)(settings)
     except Exception as error:
-        fault = type(error).__name__
-        raise ConfigError(f"IMGPIPE_CAPTIONER: {settings.captioner!r} fails with {fault}") from error
+        raise ConfigError(f"{expected}, not {type(error).__name__}") from error
     if not isinstance(captioner, Captioner):
-        raise ConfigError(f"IMGPIPE_CAPTIONER: {settings.captioner!r} does not make a captioner")
+        raise ConfigError(expected)
     return captioner
 
 
-def _key(variable: str, key: str, settings: Settings) -> str:
+def _key_faults(provider: Provider, settings: Settings) -> Iterator[str]:
     """Check a key without ever repeating it; only a server of one's own goes without."""
-    key = key.strip()
+    key = provider.key(settings)
     if not key and not settings.url:
-        raise ConfigError(f"{variable}: is empty, and the captioner {settings.captioner!r} needs it")
+        yield f"{provider.key_variable}=: expected a key, which the captioner {provider.name!r} needs"
     if not (key.isascii() and key.isprintable() and " " not in key):
-        raise ConfigError(f"{variable}: holds characters that no key has")
-    return key
+        yield f"{provider.key_variable}=(hidden): expected a key of printable characters without blanks"
 
 
-def _url(url: str) -> str:
+def _url_faults(url: str) -> Iterator[str]:
     try:
         parts = urlsplit(url)
         fine = not url or (parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0)
     except ValueError:
         fine = False
     if not fine or parts.username or not url.isascii() or not url.isprintable() or " " in url:
-        raise ConfigError("IMGPIPE_CAPTION_URL: expected http(s)://host[:port]/path, without user or blanks")
-    return url
-
-
-_BUILDERS: dict[str, Callable[[Settings], Captioner | None]] = {
-    "none": lambda settings: None,
-    "huggingface": _huggingface,
-    "openai": _openai,
-    "blip": _blip,
-}
+        expected = "expected http(s)://host[:port]/path, without user or blanks"
+        yield f"IMGPIPE_CAPTION_URL=(hidden): {expected}"

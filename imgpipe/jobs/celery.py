@@ -1,4 +1,4 @@
-"""Work on the queue in Celery's workers: ``celery -A wsgi.celery worker -Q render,caption``.
+"""Work on the queue in Celery's workers: ``celery -A wsgi.celery worker -n NAME@%h -Q render,caption``.
 
 The database stays the queue. A message says no more than a lane's name, and means: claim what has been due
 there the longest, and do it. So a message that comes twice finds nothing to do, and one that is lost, or a

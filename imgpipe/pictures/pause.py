@@ -3,13 +3,13 @@
 A pause that has run out lets one picture through. Its call ends the pause, or begins the next one.
 """
 
-import hashlib
 import logging
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
+from imgpipe import captions
 from imgpipe.captions import CaptionError
 from imgpipe.clock import utc_now
 from imgpipe.database.engine import db, writing
@@ -72,13 +72,5 @@ def _end_of_one(now: datetime) -> datetime:
 
 
 def _key() -> str:
-    """Identify the captioner as configured, by a hash; with a new key there is a new chance."""
-    settings = parts.settings
-    chosen = (
-        settings.captioner,
-        settings.caption_url,
-        settings.caption_model,
-        settings.hf_api_key,
-        settings.openai_api_key,
-    )
-    return hashlib.blake2b(repr(chosen).encode(), digest_size=16).hexdigest()
+    """Identify the captioner as configured; with a new key there is a new chance."""
+    return captions.pause_key(parts.settings.captions)

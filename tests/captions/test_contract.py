@@ -17,12 +17,12 @@ Case = Callable[[pytest.FixtureRequest], Settings]
 
 def _openai(request: pytest.FixtureRequest) -> Settings:
     provider: Provider = request.getfixturevalue("provider")
-    return Settings(captioner="openai", openai_api_key=KEY, url=provider.openai_url)
+    return Settings(captioner="openai", keys={"OPENAI_API_KEY": KEY}, url=provider.openai_url)
 
 
 def _huggingface(request: pytest.FixtureRequest) -> Settings:
     provider: Provider = request.getfixturevalue("provider")
-    return Settings(captioner="huggingface", hf_api_key=KEY, url=provider.huggingface_url)
+    return Settings(captioner="huggingface", keys={"HF_API_KEY": KEY}, url=provider.huggingface_url)
 
 
 def _blip(request: pytest.FixtureRequest) -> Settings:

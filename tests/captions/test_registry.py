@@ -7,7 +7,7 @@ import pytest
 from imgpipe.captions import Caption, Captioner, Settings, build
 from imgpipe.errors import ConfigError
 
-KEYS = Settings(hf_api_key="hf_secretsecret", openai_api_key="sk-secretsecret")
+KEYS = Settings(keys={"HF_API_KEY": "hf_secretsecret", "OPENAI_API_KEY": "sk-secretsecret"})
 
 
 class Fixed:
@@ -25,7 +25,7 @@ class Fixed:
 
 
 def fail(settings: Settings) -> Captioner:
-    raise OSError(settings.hf_api_key)
+    raise OSError(settings.keys["HF_API_KEY"])
 
 
 def make_nothing(settings: Settings) -> object:
@@ -50,7 +50,7 @@ def test_a_factory_is_called_with_the_settings(jpeg: bytes) -> None:
 
 
 def test_an_unknown_name_lists_the_valid_ones() -> None:
-    with pytest.raises(ConfigError, match="'gpt' is not one of none, huggingface, openai, blip, package"):
+    with pytest.raises(ConfigError, match="='gpt': expected none, huggingface, openai, blip or package"):
         build(Settings(captioner="gpt"))
 
 
@@ -69,17 +69,17 @@ def test_a_factory_of_no_package_stops_the_start() -> None:
 @pytest.mark.parametrize(("name", "variable"), [("huggingface", "HF_API_KEY"), ("openai", "OPENAI_API_KEY")])
 def test_a_public_provider_needs_its_key(name: str, variable: str) -> None:
     with pytest.raises(ConfigError, match=variable):
-        build(Settings(captioner=name, hf_api_key=" "))
+        build(Settings(captioner=name, keys={"HF_API_KEY": " "}))
 
 
 def test_blanks_around_a_key_are_dropped() -> None:
-    assert build(Settings(captioner="openai", openai_api_key="sk-secretsecret\n")) is not None
+    assert build(Settings(captioner="openai", keys={"OPENAI_API_KEY": "sk-secretsecret\n"})) is not None
 
 
 @pytest.mark.parametrize("key", ["sk-se\ncret", "sk-\u00e9secret", "sk-se cret"])
 def test_a_key_that_fits_no_header_stops_the_start_and_is_not_repeated(key: str) -> None:
     with pytest.raises(ConfigError, match="OPENAI_API_KEY") as caught:
-        build(Settings(captioner="openai", openai_api_key=key))
+        build(Settings(captioner="openai", keys={"OPENAI_API_KEY": key}))
     assert key not in str(caught.value)
 
 
@@ -115,6 +115,6 @@ def test_a_fingerprint_changes_with_model_url_and_prompt_alone() -> None:
     ]
     prints = [captioner.fingerprint for each in variants if (captioner := build(each))]
     assert len(set(prints)) == 4
-    again = build(replace(openai, openai_api_key="sk-othersecret", timeout_s=1.0))
+    again = build(replace(openai, keys={"OPENAI_API_KEY": "sk-othersecret"}, timeout_s=1.0))
     assert again is not None
     assert again.fingerprint == prints[0]
