@@ -4,9 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import copyfileobj
@@ -20,8 +20,6 @@ from imgpipe.errors import InvalidLog
 from imgpipe.text import clean_text
 from imgpipe.wells.contents import Channel, Frame, frame_from
 
-MEMORY_BYTES = 2 << 30
-SECONDS = 300
 # So many values are taken over at once.
 BLOCK_VALUES = 1 << 18
 HEAD_BYTES = 4_096
@@ -39,6 +37,17 @@ from imgpipe.wells.{kind} import open_file
 from imgpipe.wells.guest import main
 main(open_file)
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a guest may take: bytes of address space, and seconds, of the clock and of a processor."""
+
+    memory_bytes: int = 2 << 30
+    seconds: int = 300
+
+
+LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,35 +86,36 @@ def recognise(head: bytes) -> str | None:
     return None
 
 
-def inspect(stream: BinaryIO, kind: str, folder: Path) -> list[Frame]:
+def inspect(stream: BinaryIO, kind: str, folder: Path, limits: Limits = LIMITS) -> list[Frame]:
     """List the frames of a file. Raises: InvalidLog."""
-    with ExitStack() as held:
-        answer = _ask(kind, {"what": "inspect"}, held.enter_context(_on_disk(stream, folder)), None)
+    with _on_disk(stream, folder) as source:
+        answer = _ask(kind, {"what": "inspect"}, (source,), limits)
     return [frame_from(frame) for frame in answer["frames"]]
 
 
 @contextmanager
-def opened(stream: BinaryIO, kind: str, channel: str | None, folder: Path) -> Iterator[Extract]:
+def opened(
+    stream: BinaryIO, kind: str, channel: str | None, folder: Path, limits: Limits = LIMITS
+) -> Iterator[Extract]:
     """Take a channel out of a file, the one of this name or the only image, for the length of the block.
 
     What is read lies in a file without a name on the disk of ``folder``. Raises: InvalidLog.
     """
     with _on_disk(stream, folder) as source, TemporaryFile(dir=folder) as target:
-        answer = _ask(kind, {"what": "extract", "channel": channel}, source, target)
+        answer = _ask(kind, {"what": "extract", "channel": channel}, (source, target), limits)
         frame = frame_from({**answer["frame"], "channels": [answer["channel"]]})
         target.seek(0)
         depths = np.frombuffer(target.read(8 * frame.rows), np.float64)
         yield Extract(frame, frame.channels[0], answer["null"], depths, target)
 
 
-def _ask(kind: str, order: dict[str, Any], source: IO[bytes], target: IO[bytes] | None) -> dict[str, Any]:
+def _ask(kind: str, order: dict[str, Any], files: Sequence[IO[bytes]], limits: Limits) -> dict[str, Any]:
     """Send a guest and wait for its answer. Raises: InvalidLog where it refuses, dies or takes too long."""
     if find_spec(_READERS[kind]) is None:
         raise InvalidLog(f"To read {kind.upper()} files, install the extra: pip install 'imgpipe[{EXTRA}]'.")
-    limits = {"memory_bytes": MEMORY_BYTES, "seconds": SECONDS}
-    passed = [file.fileno() for file in (source, target) if file is not None]
-    order |= {"source": f"/dev/fd/{passed[0]}", "target": passed[-1], **limits}
-    begin = _BEGIN.format(package=str(Path(__file__).parents[1]), kind=kind, **limits)
+    passed = [file.fileno() for file in files]
+    order |= {"source": f"/dev/fd/{passed[0]}", "target": passed[-1], **asdict(limits)}
+    begin = _BEGIN.format(package=str(Path(__file__).parents[1]), kind=kind, **asdict(limits))
     try:
         guest = subprocess.run(
             [sys.executable, "-I", "-c", begin, json.dumps(order)],
@@ -114,11 +124,11 @@ def _ask(kind: str, order: dict[str, Any], source: IO[bytes], target: IO[bytes] 
             stderr=subprocess.DEVNULL,
             pass_fds=passed,
             env={"OPENBLAS_NUM_THREADS": "1"},  # each thread of which would count as memory
-            timeout=SECONDS,
+            timeout=limits.seconds,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise InvalidLog(f"The file takes longer than {SECONDS} s to read.") from error
+        raise InvalidLog(f"The file takes longer than {limits.seconds} s to read.") from error
     try:
         answer: dict[str, Any] = json.loads(guest.stdout)
     except ValueError as error:

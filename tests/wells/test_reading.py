@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from imgpipe.errors import InvalidLog
 from imgpipe.wells import reading
-from imgpipe.wells.reading import Extract
+from imgpipe.wells.reading import Extract, Limits
 from tests.wells.files import dlis, encrypted, image_las
 
 DEPTHS = [2889.4, 2889.6, 2889.8, 2890.0]
@@ -146,3 +146,28 @@ def test_encrypted_rows_are_refused(tmp_path: Path) -> None:
 )
 def test_files_are_known_by_their_beginning(head: bytes, kind: str | None) -> None:
     assert reading.recognise(head) == kind
+
+
+# What a file may cost
+
+
+def test_a_reader_without_enough_memory_is_a_refusal(tmp_path: Path) -> None:
+    file = io.BytesIO(image_las(DEPTHS, IMAGE))
+    with pytest.raises(InvalidLog, match="its reader died of it"):
+        reading.inspect(file, "las", tmp_path, Limits(memory_bytes=40 << 20))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    values = np.zeros((60_000, 40), int)
+    file = io.BytesIO(image_las(list(range(60_000)), values))
+    with pytest.raises(InvalidLog, match=r"takes longer than 1 s to read|its reader died of it"):
+        reading.inspect(file, "las", tmp_path, Limits(seconds=1))
+
+
+def test_a_guest_gets_nothing_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "lasio.py").write_text("raise SystemExit('not the reader')")
+    (frame,) = reading.inspect(io.BytesIO(image_las(DEPTHS, IMAGE)), "las", tmp_path)
+    assert frame.rows == 4
