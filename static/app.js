@@ -54,7 +54,6 @@ function openGallery(wanted) {
   gallery.open(wanted);
 }
 
-/** Go from one picture to another: back leads to where the first was opened. */
 function go(id) {
   history.replaceState(null, "", `#/image/${id}${gallery.query()}`);
   follow();

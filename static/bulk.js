@@ -79,7 +79,6 @@ function complain(words) {
   note.hidden = false;
 }
 
-/** Do `act` to all of these; what went well is no longer selected. */
 export async function each(done, items, act) {
   begin();
   const waiting = [...items];

@@ -41,7 +41,6 @@ function drawTape(pen, top, bottom, width) {
   for (const at of [top, bottom]) pen.fillRect(LEFT, at - 1, width - LEFT, 2);
 }
 
-/** Draw how often each grey is there, as bars. */
 export function drawHistogram(canvas, greys) {
   const pen = canvas.getContext("2d");
   const counts = new Float64Array(64);
@@ -82,7 +81,6 @@ function drawAxis(pen, view, height, y) {
   pen.stroke();
 }
 
-/** Return the next of 1, 2, 5, 10, … at or above `least`. */
 function roundStep(least) {
   const power = 10 ** Math.floor(Math.log10(least));
   return [1, 2, 5, 10].find((one) => one * power >= least * (1 - 1e-9)) * power;

@@ -2,10 +2,8 @@
 import { get } from "./api.js";
 import { make } from "./dom.js";
 
-/** Return [{name, description, preview}], the default first. */
 export const list = async () => (await get("api/frames/colormaps")).data;
 
-/** Return the colours of a map's preview as 256 words of RGBA bytes. */
 export async function colours(preview) {
   const img = new Image();
   img.src = preview;
@@ -15,7 +13,6 @@ export async function colours(preview) {
   return new Uint32Array(pen.getImageData(0, 0, 256, 1).data.buffer);
 }
 
-/** Return a canvas of the tile in these colours; made once. */
 export function coloured(tile, lut) {
   if (tile.lut === lut) return tile.canvas;
   const image = new ImageData(tile.width, tile.rows);

@@ -56,7 +56,6 @@ export function styled(name) {
   });
 }
 
-/** Run `act` once calls have stopped for `pause_ms`. */
 export function settled(act, pause_ms) {
   let timer = 0;
   return () => {
@@ -65,7 +64,6 @@ export function settled(act, pause_ms) {
   };
 }
 
-/** Run `act` at most once in `pause_ms`, however often it is called. */
 export function atMost(act, pause_ms) {
   let timer = 0;
   return () => {

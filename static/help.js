@@ -17,9 +17,8 @@ const KEYS = {
 
 const row = ([keys, act]) => make("div", null, make("dt", null, keys), make("dd", null, act));
 const dialog = make("dialog", { class: "box keys", "aria-labelledby": "keys-title" },
-  make("h2", { id: "keys-title" }, "Keys"),
-  ...Object.entries(KEYS).map(([part, keys]) => make("section", null, make("h3", null, part), make("dl", null, keys.map(row)))),
-  button("Close", () => dialog.close()));
+  make("h2", { id: "keys-title" }, "Keys"), button("Close", () => dialog.close()),
+  ...Object.entries(KEYS).map(([part, keys]) => make("section", null, make("h3", null, part), make("dl", null, keys.map(row)))));
 find("body").append(dialog);
 await styled("picture");
 

@@ -4,7 +4,6 @@ import { find, make } from "./dom.js";
 
 const OFFERED = 200;
 
-/** Offer the labels in use at a field, once somebody goes there. */
 export function offer(field) {
   field.setAttribute("list", "labels");
   const fill = async () => {
@@ -15,7 +14,6 @@ export function offer(field) {
   if (document.activeElement === field) fill();
 }
 
-/** Make a field for new labels; commas part them, Enter hands them over. */
 export function labelField(words, take) {
   const field = make("input", { class: "label-field", placeholder: words, "aria-label": words, maxlength: 500 });
   field.addEventListener("keydown", (event) => {

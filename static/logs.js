@@ -10,7 +10,6 @@ const intake = takeIn();
 let viewer = null;
 await styled("logs");
 
-/** Show the list, or the log `name` at the view that `query` describes. */
 export async function open(name, query) {
   viewer?.leave();
   viewer = name ? await openViewer(place, name, query) : list();

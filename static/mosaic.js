@@ -81,7 +81,6 @@ export class Mosaic {
     this.arrangeSoon();
   }
 
-  /** Lay out anew once, however much changes before the next frame. */
   arrangeSoon() {
     this.#later ||= requestAnimationFrame(() => { this.#later = 0; this.arrange(); });
   }
@@ -117,7 +116,6 @@ export class Mosaic {
 
   #top = () => this.list.getBoundingClientRect().top;
 
-  /** Return the row at the window's upper edge; null while the list begins below it. */
   #anchor() {
     const top = this.#top();
     return (top < 0 && this.#rows[lowest(this.#rows, (row) => bottom(row) > -top)]) || null;
@@ -150,7 +148,6 @@ export class Mosaic {
     this.below((this.#rows.length ? bottom(this.#rows.at(-1)) : 0) + top - innerHeight);
   }
 
-  /** Return the rows within a window's height of the window, and the one that has the focus. */
   #near(top) {
     const from = lowest(this.#rows, (row) => bottom(row) > top - innerHeight);
     const to = lowest(this.#rows, (row) => row.top > top + 2 * innerHeight);

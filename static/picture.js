@@ -110,7 +110,6 @@ function follow(place, { image_id: id, metadata }) {
   });
 }
 
-/** Show what looks like the picture, the very same bytes first. */
 async function showAlike(place, { image_id: id, metadata }) {
   if (!metadata) return;
   const { data } = await get(`api/images/${id}/similar`, { limit: 12 }).catch(() => ({ data: [] }));
@@ -167,7 +166,6 @@ async function tellNeighbours() {
   });
 }
 
-/** Fetch the neighbours' pictures, so that turning to them is at once. */
 async function ahead() {
   for (const step of [1, -1]) {
     const next = await gallery.neighbour(shown, step);

@@ -105,7 +105,6 @@ function keepStop() {
   if (tile) find("a", tile).tabIndex = 0;
 }
 
-/** Put the keyboard on item `n`, and the item into the window. */
 export function focus(n) {
   const element = mosaic.reveal(n);
   if (element) find("a", element).focus({ preventScroll: true });
@@ -142,7 +141,6 @@ list.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-/** Take the keys that hold for the whole gallery; true when one was. */
 export function onKey(event) {
   if (event.key.toLowerCase() === "a" && (event.ctrlKey || event.metaKey)) selectAll();
   else if (event.key === "Escape" && selected.size) clear();

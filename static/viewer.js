@@ -34,7 +34,6 @@ export async function open(place, name, query) {
   }
 }
 
-/** Return the log with its depths in another unit, where its own is known. */
 function inUnit(log, unit) {
   const factor = log.depth_unit && unit ? METRES[log.depth_unit] / METRES[unit] : 1;
   const exact = (depth) => depth && Number((depth * factor).toPrecision(14));
@@ -111,7 +110,6 @@ class Viewer {
     return make("div", { class: "viewer" }, this.heads, this.canvas, make("div", { class: "under" }, this.reading, legend));
   }
 
-  /** Make the tracks anew: another unit, contrast or neighbour. */
   #build() {
     const { unit, contrast, window, percentiles } = Object.fromEntries(Object.entries(this.fields).map(([name, field]) => [name, field.value]));
     const stretch = contrast ? { contrast, window, percentiles: contrast === "linear" ? percentiles : "" } : {};
@@ -151,7 +149,6 @@ class Viewer {
     this.#rebuild();
   }
 
-  /** Write over each track what it is, and the directions. */
   #label() {
     const marks = ACROSS[this.fields.across.value] || [];
     const names = this.logs.length > 1 ? this.logs.map(({ log }) => make("b", null, log)) : this.logs.map(() => "");
@@ -198,7 +195,6 @@ class Viewer {
     this.scale.value = "";
   }
 
-  /** Move the view; false when it is there already. */
   #go(from, to) {
     const before = this.view;
     this.view = this.#fit(from, to);
@@ -245,7 +241,6 @@ class Viewer {
     if (greys) drawHistogram(this.histogram, greys);
   }
 
-  /** Return the depths of the first and the last row in view. */
   #rows() {
     const exact = (depth) => Number(depth.toFixed(this.digits + 3));
     return { from: exact(this.view.from + this.half), to: exact(this.view.to - this.half) };
@@ -261,7 +256,6 @@ class Viewer {
     this.remember();
   }
 
-  /** Let the address and the download say what is in view. */
   #remember() {
     if (!this.canvas.checkVisibility()) return;
     const { from, to } = this.#rows();

@@ -63,6 +63,43 @@ def test_the_keyboard_alone_opens_comments_on_and_closes_a_picture(
     expect(tile).to_be_focused()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_the_lesser_states(
+    server: Server, visit: Visit, picture: str, scheme: str, tmp_path: Path
+) -> None:
+    page = visit(f"{server.url}/#/nothing/here", color_scheme=scheme, tolerated=REFUSAL)
+    expect(page.get_by_role("heading", name="There is nothing at this address.")).to_be_visible()
+    assert axe_faults(page) == []
+    page.get_by_role("link", name="All pictures").click()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    assert axe_faults(page) == []
+    page.keyboard.press("Escape")
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_text("no picture")
+    page.set_input_files("#files", [tmp_path / "a.jpg", tmp_path / "b.jpg"])
+    expect(page.locator(".faults summary")).to_contain_text("2 uploads failed: Unsupported file type.")
+    assert axe_faults(page) == []
+    page.click(".faults summary")
+    assert axe_faults(page) == []
+    page.get_by_role("button", name="Dismiss all").click()
+    expect(page.locator(".faults")).to_be_hidden()
+    page.locator(f"[data-id='{picture}'] a").focus()
+    page.keyboard.press("Delete")
+    page.keyboard.press("Delete")
+    expect(page.locator("#confirm")).to_be_visible()
+    assert axe_faults(page) == []
+
+
+def test_a_picture_brings_no_second_banner_and_nothing_moves_where_that_is_not_wanted(
+    server: Server, visit: Visit, picture: str
+) -> None:
+    page = visit(f"{server.url}/#/image/{picture}", reduced_motion="reduce")
+    expect(page.locator("dialog textarea")).to_be_visible()
+    assert page.locator("header").count() == 1
+    assert page.evaluate("document.getAnimations().length") == 0
+
+
 def test_uploads_and_counts_are_told_to_a_screen_reader(server: Server, visit: Visit) -> None:
     page = visit(server.url)
     assert page.locator("#uploads [role=status]").count() == 1
