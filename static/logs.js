@@ -49,7 +49,7 @@ async function erase(log, rows) {
 }
 
 function takeIn() {
-  const input = make("input", { type: "file", id: "csv", accept: ".csv,text/csv" });
+  const input = make("input", { type: "file", id: "csv", accept: ".csv,.las,.dlis,text/csv" });
   const name = make("input", { maxlength: 100, placeholder: "as the file" });
   const done = make("p", { role: "status" });
   const rows = make("div", { class: "uploads" }, make("p", { role: "status" }));

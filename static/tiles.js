@@ -44,7 +44,7 @@ export class Tiles {
 
   /** Fetch these and the overview, drop what else is under way. */
   want(keys) {
-    this.#wanted = ["0/0", ...keys];
+    this.#wanted = [...new Set(["0/0", ...keys])];
     for (const [key, stop] of this.#flying) if (!this.#wanted.includes(key)) stop.abort();
     for (const key of this.#wanted) if (this.#kept.has(key)) this.#keep(key, this.#kept.get(key));
     clearTimeout(this.#timer);

@@ -12,7 +12,6 @@ const PX_M = 0.0254 / 96; // a CSS pixel on paper
 const SCALES = [10, 20, 50, 100, 200, 500, 1000];
 const ACROSS = { columns: "", degrees: ["0°", "90°", "180°", "270°", "360°"], compass: ["N", "E", "S", "W", "N"] };
 const HELP = "Drag or scroll to move (two fingers on a touch screen), pinch or Ctrl + scroll to zoom, Shift + drag to measure. Keys: arrows, Page up and down, Home, End, +, −, 0 for all.";
-const STRETCHES = false; // whether this service stretches contrast and draws figures
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const logPath = (name) => `api/frames/logs/${encodeURIComponent(name)}`;
 
@@ -94,8 +93,8 @@ class Viewer {
     return make("div", { class: "tools" },
       field("From", this.from), field("To", this.to), button("+", () => this.#zoom(2, 0.5), { "aria-label": "Zoom in" }),
       button("−", () => this.#zoom(0.5, 0.5), { "aria-label": "Zoom out" }), button("Whole log", () => this.#zoom(0, 0.5)),
-      field("Scale", this.scale), log.depth_unit && field("Unit", unit), field("Colours", map), STRETCHES && [field("Contrast", contrast), ...Object.values(this.extras), this.histogram],
-      field("Across", across), names.length > 1 && field("Beside it", beside), this.tapes, this.save, STRETCHES && button("Figure", () => this.#figure()), this.link);
+      field("Scale", this.scale), log.depth_unit && field("Unit", unit), field("Colours", map), field("Contrast", contrast), ...Object.values(this.extras), this.histogram,
+      field("Across", across), names.length > 1 && field("Beside it", beside), this.tapes, this.save, button("Figure", () => this.#figure()), this.link);
   }
 
   #chart() {
@@ -272,8 +271,10 @@ class Viewer {
   }
 
   async #figure() {
-    const query = { ...this.#asked(), format: "pdf", scale: `1:${Math.max(1, Math.round(this.#ratio()))}` };
-    await save(address("api/frames/figure", query), `${this.logs[0].log}.pdf`).catch((error) => { this.reading.textContent = sentence(error, "Drawing figures"); });
+    const { log, ...asked } = this.#asked();
+    const logs = this.logs.map((one) => ["log", one.log]);
+    const scale = this.unit && `1:${Math.max(1, Math.round(this.#ratio()))}`; // there is none without a unit
+    await save(address(`api/frames/figure?${new URLSearchParams(logs)}`, { ...asked, format: "pdf", scale }), `${log}.pdf`).catch((error) => { this.reading.textContent = sentence(error, "Drawing figures"); });
   }
 
   async #copy() {

@@ -3,6 +3,8 @@
 import io
 import re
 from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -11,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.acts import PHONE, axe_faults, touch
-from tests.browser.conftest import Visit
+from tests.browser.conftest import REFUSAL, Visit
 from tests.servers import Server
 
 ROWS, STEP, FIRST = 6000, 0.5, 1000.0
@@ -43,8 +45,8 @@ def log(server: Server) -> str:
 def view(log: str, visit: Visit) -> Callable[..., Page]:
     """Return a function that opens the log and waits until what is in view has come."""
 
-    def open_view(query: str = "?from=1100&to=1110&map=gray", **options: object) -> Page:
-        page = visit(log + query, tolerated="Canvas2D: Multiple readback", **options)
+    def open_view(query: str = "?from=1100&to=1110&map=gray", **options: Any) -> Page:
+        page = visit(log + query, **({"tolerated": "Canvas2D: Multiple readback"} | options))
         _await_tiles(page)
         return page
 
@@ -223,6 +225,70 @@ def test_the_tape_measures_and_does_not_move_the_log(view: Callable[..., Page]) 
     assert told is not None
     assert float(told[1]) == pytest.approx((before[1] - before[0] + STEP) / 2, abs=0.2)
     assert _range(page) == before
+
+
+@pytest.fixture(scope="module")
+def feet(server: Server) -> str:
+    """Store a log of true values, in feet, with a hole; return its address."""
+    cells = (
+        f"{900 + row},{-999.25 if row == 50 else 10 + row * 0.1:.6},{10 + row * 0.1:.6}" for row in range(100)
+    )
+    files = {"file": ("f.csv", ("depth,a,b\n" + "\n".join(cells)).encode())}
+    form = {"log": "feet", "scale": "0:100", "null": "-999.25", "depth_unit": "ft"}
+    answer = requests.post(f"{server.url}/api/frames", files=files, data=form, timeout=30)
+    assert answer.ok, answer.text
+    return f"{server.url}/#/logs/feet"
+
+
+def test_true_values_holes_and_units_are_told(feet: str, visit: Visit) -> None:
+    page = visit(f"{feet}?from=946&to=954", tolerated="Canvas2D")
+    _await_tiles(page)
+    box = page.get_by_role("slider").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 118 + (box["width"] - 118) * 0.75, box["y"] + box["height"] * 0.5)
+    expect(page.locator("output")).to_have_text(
+        re.compile(r"depth 950 ft, column \d+, value (14\.9|15|15\.\d+)$")
+    )
+    page.mouse.move(box["x"] + 118 + (box["width"] - 118) * 0.25, box["y"] + box["height"] * 0.5)
+    expect(page.locator("output")).to_have_text(re.compile("a hole$"))
+    page.get_by_label("Unit").select_option("m")
+    _await_tiles(page)
+    low, high = _range(page)
+    assert low == pytest.approx(946 * 0.3048, abs=0.01)
+    assert high == pytest.approx(954 * 0.3048, abs=0.01)
+
+
+def test_contrast_stretches_what_is_drawn_and_not_what_is_told(
+    view: Callable[..., Page], feet: str, visit: Visit
+) -> None:
+    page = visit(f"{feet}?from=900&to=999&map=gray", tolerated="Canvas2D")
+    _await_tiles(page)
+    canvas = page.get_by_role("slider").element_handle()
+    assert 40 < page.evaluate(_GREY_AT, [canvas, 0.9]) < 60
+    page.get_by_label("Contrast").select_option("linear")
+    page.get_by_label("Percentiles").fill("1,99")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(200)
+    _await_tiles(page)
+    assert page.evaluate(_GREY_AT, [canvas, 0.9]) > 200
+    page.get_by_role("slider").hover()
+    expect(page.locator("output")).to_have_text(re.compile(r"value (≈ )?1[45]"))
+    page.wait_for_timeout(300)
+    assert "contrast=linear" in page.url
+    assert "percentiles=1" in page.url
+    assert axe_faults(page) == []
+
+
+def test_a_figure_is_drawn_or_told_why_not(view: Callable[..., Page]) -> None:
+    page = view(tolerated=REFUSAL)
+    figures = find_spec("matplotlib") is not None
+    if figures:
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Figure").click()
+        assert download.value.suggested_filename == "grey.pdf"
+    else:
+        page.get_by_role("button", name="Figure").click()
+        expect(page.locator("output")).to_contain_text("figures")
 
 
 def test_two_logs_stand_side_by_side_on_one_depth(view: Callable[..., Page], server: Server) -> None:
