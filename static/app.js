@@ -3,7 +3,7 @@ import { find, settled, takeFiles } from "./dom.js";
 import * as gallery from "./gallery.js";
 import * as select from "./select.js";
 
-const PARTS = { gallery: "Pictures", logs: "Depth logs", lost: "Not found" };
+const PARTS = { gallery: "Pictures", logs: "Depth logs", docs: "API", lost: "Not found" };
 const form = find("#filter");
 let part = "";
 let entered = false; // whether the picture was opened from this page, so that back leads there
@@ -22,13 +22,14 @@ function decode(name) {
   }
 }
 
-const OPENERS = { logs: () => import("./logs.js"), image: () => import("./picture.js") };
+const OPENERS = { logs: () => import("./logs.js"), image: () => import("./picture.js"), docs: () => import("./docs.js") };
 
 async function follow() {
   const { hash } = location;
   const { names: [first, second, ...more], query } = route();
-  const lost = more.length || !(first === "logs" || (first === "image" && second) || (first === "" && !second));
-  turnTo(lost ? "lost" : first === "logs" ? "logs" : "gallery");
+  const alone = (first === "" || first === "docs") && !second;
+  const lost = more.length || !(first === "logs" || (first === "image" && second) || alone);
+  turnTo(lost ? "lost" : first in PARTS ? first : "gallery");
   if (first !== "image" || lost) find("#picture").close("left");
   if (part === "gallery") openGallery(query);
   if (lost) return;
@@ -86,6 +87,12 @@ form.addEventListener("input", settled(filterGallery, 250));
 form.label.addEventListener("focus", async () => (await import("./labels.js")).offer(form.label), { once: true });
 form.addEventListener("submit", (event) => event.preventDefault());
 find(".skip").addEventListener("click", (event) => { event.preventDefault(); find("main").focus(); });
+// The page behind this link wants the key that a link cannot send; so it is shown in here.
+find("[data-part=docs]").addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  location.hash = "#/docs";
+});
 find("#show-keys").addEventListener("click", showKeys);
 
 async function showKeys() {

@@ -56,8 +56,6 @@ def init_app(app: Flask) -> None:
         API_TITLE="imgpipe",
         API_VERSION=VERSION,
         OPENAPI_VERSION="3.0.3",
-        OPENAPI_URL_PREFIX="/api",
-        OPENAPI_JSON_PATH="openapi.json",
     )
     app.url_map.converters["image"] = ImageConverter
     rest = _Api(app)

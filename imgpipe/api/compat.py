@@ -19,7 +19,7 @@ from imgpipe.api.http.scopes import READ, READ_OR_UPLOAD, UPLOAD
 from imgpipe.api.logs import BODY, accept_sent
 from imgpipe.api.ranges import RangeQuery, ReceiptSchema, asked, null_color
 from imgpipe.api.schemas import MAX_WAIT_S, ImageSchema, Utc, image_id
-from imgpipe.api.upload import upload_once
+from imgpipe.api.upload import body, upload_once
 from imgpipe.database.models import Comment, Image
 from imgpipe.database.paging import Page
 from imgpipe.depthlogs import logs
@@ -47,11 +47,11 @@ class OldImageSchema(ma.Schema):
     """A picture as older clients know it."""
 
     uuid = fields.UUID(attribute="id")
-    img = fields.Function(lambda image: _picture_url(image))
-    desc = fields.Function(lambda image: image.caption or "")
+    img = fields.Function(lambda image: _picture_url(image), metadata={"type": "string"})
+    desc = fields.Function(lambda image: image.caption or "", metadata={"type": "string"})
     upload_date = Utc(attribute="uploaded_at")
     edited_date = Utc(attribute="changed_at")
-    comments_url = fields.Function(lambda image: _comments_url(image.id))
+    comments_url = fields.Function(lambda image: _comments_url(image.id), metadata={"type": "string"})
 
 
 class OldCommentSchema(ma.Schema):
@@ -64,14 +64,52 @@ class OldCommentSchema(ma.Schema):
     edited_date = Utc(attribute="edited_at")
 
 
+class OldCommentsSchema(ma.Schema):
+    """A page of comments as older clients know it."""
+
+    results = fields.List(fields.Nested(OldCommentSchema))
+    next = fields.String(allow_none=True)
+    previous = fields.String(allow_none=True)
+
+
+class OldImageAndCommentsSchema(OldImageSchema):
+    """A picture as older clients know it, with the first page of its comments."""
+
+    comments = fields.Nested(OldCommentsSchema)
+
+
 class OldReceiptSchema(ReceiptSchema):
     """What a CSV brought, with the sentence that older clients know."""
 
-    message = fields.Constant("CSV data uploaded successfully")
+    message = fields.Constant("CSV data uploaded successfully", metadata={"type": "string"})
+
+
+def _answers(schema: Any) -> dict[str, Any]:
+    """Describe an answer that is shaped by hand."""
+    return {"200": {"description": "OK", "content": {"application/json": {"schema": schema}}}}
+
+
+def _page(item: type[ma.Schema]) -> dict[str, Any]:
+    link = {"type": "string", "nullable": True}
+    results = {"type": "array", "items": item}
+    return {"type": "object", "properties": {"results": results, "next": link, "previous": link}}
+
+
+_ANALYSIS = {
+    "type": "object",
+    "properties": {
+        "message": {"type": "string"},
+        "thumbnail": {"type": "string"},
+        "openai_response": {"description": "the provider's own JSON, or what went wrong under `error`"},
+    },
+}
 
 
 @blp.route("/api/images/analyze-image", methods=["POST"], scope=UPLOAD)
 @blp.response(200)
+@blp.doc(responses=_answers(_ANALYSIS))
+@blp.alt_response(202, schema=ImageSchema)
+@blp.doc(requestBody=body("uploaded_file"))
 def analyze_and_wait() -> tuple[dict[str, Any], int]:
     """Upload by the field `uploaded_file` and wait for the caption; 202 when that takes over 30 s."""
     accepted = upload_once(lambda image: Answer({"image_id": str(image.id)}, 202))
@@ -115,6 +153,7 @@ def thumbnail(file_name: str) -> Response:
 
 @blp.route("/analyze-image", methods=["POST"], scope=UPLOAD)
 @blp.response(202, OldImageSchema)
+@blp.doc(requestBody=body("img"))
 def analyze() -> Response:
     """Upload by the field `img`, a file or base64; processing goes on behind it."""
     return upload_once(lambda image: Answer(OldImageSchema().dump(image), 202))
@@ -123,6 +162,7 @@ def analyze() -> Response:
 @blp.route("/images", scope=READ)
 @blp.arguments(CursorQuery, location="query")
 @blp.response(200)
+@blp.doc(responses=_answers(_page(OldImageSchema)))
 def list_images(query: dict[str, Any]) -> dict[str, Any]:
     """List pictures, newest first, ten a page."""
     return _results(gallery.page(IMAGES, **query), OldImageSchema, links.beside)
@@ -130,6 +170,7 @@ def list_images(query: dict[str, Any]) -> dict[str, Any]:
 
 @blp.route("/image/<id>", scope=READ)
 @blp.response(200)
+@blp.doc(responses=_answers(OldImageAndCommentsSchema))
 def show(id: str) -> dict[str, Any]:
     """Show a picture and the first page of its comments."""
     image = gallery.find(image_id(id))
@@ -147,6 +188,7 @@ def add_comment(id: str) -> Response:
 @blp.route("/image/<id>/pag-comments", scope=READ)
 @blp.arguments(CursorQuery, location="query")
 @blp.response(200)
+@blp.doc(responses=_answers(_page(OldCommentSchema)))
 def list_comments(query: dict[str, Any], id: str) -> dict[str, Any]:
     """List the comments of a picture, newest first, twenty a page."""
     about = image_id(id)

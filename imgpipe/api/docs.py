@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
-from flask import Blueprint, Response, current_app, render_template, request
+from flask import Blueprint, Response, current_app, jsonify, render_template, request
 from markupsafe import Markup, escape
 
+from imgpipe.api import openapi
+from imgpipe.api.http import keys
 from imgpipe.extensions import parts
 from imgpipe.imaging import formats
 from imgpipe.imaging.formats import FORMATS
@@ -42,25 +45,38 @@ def _picked(accepted: Collection[str]) -> tuple[str, str]:
 @blp.get("/api/docs")
 def show() -> Response:
     """Render the OpenAPI description as one plain page."""
-    spec = current_app.extensions["flask-smorest"]["apis"][""]["ext_obj"].spec.to_dict()
-    return _guarded(
-        current_app.make_response(render_template("docs.html", spec=spec, operations=_operations(spec)))
+    spec = _description()
+    shown = render_template(
+        "docs.html", spec=spec, operations=list(openapi.operations(spec)), fields_of=partial(_fields, spec)
     )
+    return _guarded(current_app.make_response(shown))
+
+
+@blp.get("/api/openapi.json")
+def openapi_json() -> Response:
+    """Describe the API for programs: OpenAPI 3."""
+    return jsonify(_description())
+
+
+def _description() -> dict[str, Any]:
+    """Return the OpenAPI description, made once for an app, with keys where they are asked for."""
+    extensions = current_app.extensions
+    if "imgpipe.openapi" not in extensions:
+        spec = extensions["flask-smorest"]["apis"][""]["ext_obj"].spec.to_dict()
+        shut = openapi.complete(spec, current_app)
+        extensions["imgpipe.openapi"] = {True: shut, False: openapi.opened(shut)}
+    description: dict[str, Any] = extensions["imgpipe.openapi"][keys.asked_for()]
+    return description
+
+
+def _fields(spec: dict[str, Any], media: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(openapi.fields_of(media.get("schema", {}), spec))
 
 
 @blp.app_template_filter("code")
 def _code(text: str) -> Markup:
     """Set what stands between backticks as code."""
     return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
-
-
-def _operations(spec: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {"path": path, "method": method.upper(), "shared": methods.get("parameters", []), **operation}
-        for path, methods in spec["paths"].items()
-        for method, operation in methods.items()
-        if method != "parameters"
-    ]
 
 
 def _guarded(response: Response) -> Response:

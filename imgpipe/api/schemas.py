@@ -22,6 +22,11 @@ MAX_WAIT_S = 30
 MAX_QUERY = 200
 STATUSES = ("processing", "success", "failed")
 CAPTION_STATUSES = ("pending", "done", "failed", "skipped")
+_LINK = {"type": "string", "format": "uri-reference"}
+_METADATA = {"allOf": [{"$ref": "#/components/schemas/Metadata"}], "nullable": True}
+_TEXT = {"type": "string"}
+_NUMBER = {"type": "number", "nullable": True}
+_EXIF = {"type": "object", "nullable": True, "additionalProperties": True}
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -52,6 +57,9 @@ class Digits(fields.Integer):
 
 class Utc(fields.Field[datetime]):
     """A UTC time as ISO 8601 with ``Z``, to the millisecond."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"type": "string", "format": "date-time"}, **kwargs)
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         if value is None:
@@ -139,22 +147,28 @@ class ImageItemSchema(ma.Schema):
     status = fields.String(metadata={"enum": list(STATUSES)})
     uploaded_at = Utc()
     processed_at = Utc(allow_none=True)
-    processing_time_ms = fields.Function(lambda image: image.worked_ms if image.processed_at else None)
+    processing_time_ms = fields.Function(
+        lambda image: image.worked_ms if image.processed_at else None,
+        metadata={"type": "integer", "nullable": True},
+    )
     sha256 = fields.String()
     error = fields.String(allow_none=True)
     error_code = fields.String(allow_none=True)
     metadata: fields.Field[Any] = fields.Nested(MetadataSchema, attribute="facts", allow_none=True)
-    thumbnails = fields.Method("_thumbnails")
+    thumbnails = fields.Method(
+        "_thumbnails", metadata={"type": "object", "additionalProperties": {"type": "string"}}
+    )
     caption = fields.String(allow_none=True)
     caption_status = fields.String(metadata={"enum": list(CAPTION_STATUSES)})
     caption_error = fields.Nested(CaptionErrorSchema, allow_none=True)
     caption_source = fields.Nested(CaptionSourceSchema, allow_none=True)
     labels = fields.List(fields.String())
     color = fields.Function(
-        lambda image: image.color or None, metadata={"description": "the dominant one, #rrggbb, or null"}
+        lambda image: image.color or None,
+        metadata={"type": "string", "nullable": True, "description": "the dominant one, #rrggbb, or null"},
     )
-    original_url = fields.Function(lambda image: links.image(image.id) + "/original")
-    comments_url = fields.Function(lambda image: links.image(image.id) + "/comments")
+    original_url = fields.Function(lambda image: links.image(image.id) + "/original", metadata=_LINK)
+    comments_url = fields.Function(lambda image: links.image(image.id) + "/comments", metadata=_LINK)
 
     def _thumbnails(self, image: Image) -> dict[str, str]:
         base = links.image(image.id)
@@ -164,8 +178,10 @@ class ImageItemSchema(ma.Schema):
 class ImageSchema(ImageItemSchema):
     """A picture with everything that is known of it."""
 
-    metadata = fields.Method("_metadata")
-    exif = fields.Function(lambda image: shown_exif(image))
+    metadata = fields.Method(
+        "_metadata", metadata={"allOf": [{"$ref": "#/components/schemas/Metadata"}], "nullable": True}
+    )
+    exif = fields.Function(lambda image: shown_exif(image), metadata=_EXIF)
 
     def _metadata(self, image: Image) -> dict[str, Any] | None:
         return image.facts and {**image.facts, "exif": shown_exif(image)}
@@ -174,7 +190,9 @@ class ImageSchema(ImageItemSchema):
 class UploadedSchema(ImageSchema):
     """A picture that was just accepted."""
 
-    message = fields.Constant("Image uploaded successfully and processing started")
+    message = fields.Constant(
+        "Image uploaded successfully and processing started", metadata={"type": "string"}
+    )
 
 
 def shown_exif(image: Image) -> dict[str, Any] | None:
@@ -204,12 +222,14 @@ class StatsSchema(ma.Schema):
     success_rate = fields.Float(metadata={"description": "percent of all, one decimal"})
     failure_rate = fields.Float(metadata={"description": "percent of all, one decimal"})
     average_processing_time_seconds = fields.Function(
-        lambda totals: None if totals.average_ms is None else round(totals.average_ms / 1000, 3)
+        lambda totals: None if totals.average_ms is None else round(totals.average_ms / 1000, 3),
+        metadata=_NUMBER,
     )
     total = fields.Integer()
     success = fields.Integer()
     avg_processing_time_ms = fields.Function(
-        lambda totals: None if totals.average_ms is None else round(totals.average_ms, 1)
+        lambda totals: None if totals.average_ms is None else round(totals.average_ms, 1),
+        metadata=_NUMBER,
     )
 
 

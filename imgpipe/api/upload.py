@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 import marshmallow as ma
 from flask import Response
@@ -19,32 +20,34 @@ from imgpipe.extensions import parts
 from imgpipe.pictures import intake
 from imgpipe.pictures.intake import Said, Taken
 
-_BODY = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "properties": {
-                    "file": {"type": "string", "format": "binary"},
-                    "labels": {"type": "string", "description": "with commas between them, or repeated"},
-                },
-            }
+_BYTES = {"type": "string", "format": "binary"}
+
+
+def body(field: str) -> dict[str, Any]:
+    """Describe a request that carries one picture; in a form it is the file ``field``."""
+    form = {
+        field: {**_BYTES, "description": "the picture"},
+        "labels": {"type": "string", "description": "with commas between them, or repeated"},
+    }
+    text = {
+        "img": {"type": "string", "description": "the picture in base64, bare or as a data URI"},
+        "labels": {"type": "array", "items": {"type": "string"}},
+    }
+    return {
+        "required": True,
+        "content": {
+            "multipart/form-data": {"schema": _object(form, field)},
+            "image/jpeg": {"schema": _BYTES},
+            "image/png": {"schema": _BYTES},
+            "application/octet-stream": {"schema": _BYTES},
+            "application/json": {"schema": _object(text, "img")},
         },
-        "image/jpeg": {"schema": {"type": "string", "format": "binary"}},
-        "image/png": {"schema": {"type": "string", "format": "binary"}},
-        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "properties": {
-                    "img": {"type": "string", "description": "base64, bare or as a data URI"},
-                    "labels": {"type": "array", "items": {"type": "string"}},
-                },
-            }
-        },
-    },
-}
+    }
+
+
+def _object(properties: dict[str, Any], required: str) -> dict[str, Any]:
+    return {"type": "object", "required": [required], "properties": properties}
+
 
 blp = Blueprint("upload", __name__, description="Take pictures in")
 
@@ -65,7 +68,7 @@ class DuplicateSchema(ImageSchema):
 @blp.arguments(DedupeQuery, location="query")
 @blp.response(202, UploadedSchema)
 @blp.alt_response(200, schema=DuplicateSchema, description="Such bytes were in already")
-@blp.doc(requestBody=_BODY)
+@blp.doc(requestBody=body("file"))
 def upload(query: dict[str, bool | None]) -> Response:
     """Accept one picture; its bytes and its row are durable when this answers."""
 

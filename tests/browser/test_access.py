@@ -106,6 +106,36 @@ def test_uploads_and_counts_are_told_to_a_screen_reader(server: Server, visit: V
     assert page.locator("#more[role=status]").count() == 1
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_the_documentation_on_the_page(
+    server: Server, visit: Visit, scheme: str
+) -> None:
+    page = visit(f"{server.url}/#/docs", color_scheme=scheme)
+    expect(page.get_by_role("heading", name="GET /api/stats")).to_be_visible()
+    assert axe_faults(page) == []
+
+
+def test_the_documentation_opens_by_its_link_with_a_key_and_without(
+    server: Server, locked: Server, visit: Visit
+) -> None:
+    for url, tolerated in ((server.url, None), (locked.url, REFUSAL)):
+        page = visit(url, tolerated=tolerated) if tolerated else visit(url)
+        if tolerated:
+            page.locator("#key input").fill(KEY)
+            page.locator("#key input").press("Enter")
+            expect(page.locator("#key")).not_to_be_visible()
+        page.get_by_role("link", name="API", exact=True).click()
+        expect(page.get_by_role("heading", name="POST /api/images", exact=True)).to_be_visible()
+        expect(page.get_by_role("link", name="API", exact=True)).to_have_attribute("aria-current", "page")
+        page.locator("#docs a[href='#error-404']").first.click()
+        expect(page.locator("#error-404")).to_be_in_viewport()
+        with page.expect_download() as download:
+            page.get_by_role("link", name="openapi.json").click()
+        assert Path(download.value.path()).read_bytes().startswith(b"{")
+        page.go_back()
+        expect(page.locator("#gallery")).to_be_visible()
+
+
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Return a server that wants a key."""

@@ -21,7 +21,7 @@ from imgpipe.keys import Grant
 FRESH_S = 0.5
 KNOWN = 1_000
 CONFIGURED = Grant("IMGPIPE_API_KEYS", "all")
-_DOCS = ("docs.show", "api-docs.openapi_json")
+_DOCS = ("docs.show", "docs.openapi_json")
 _PAGE = ("static", "docs.page")
 
 
@@ -68,6 +68,16 @@ def init_app(app: Flask) -> None:
     app.before_request(_check)
 
 
+def asked_for() -> bool:
+    """Tell whether this installation asks for keys: one is configured, or was ever made."""
+    return bool(parts.settings.api_keys) or _known().any_created()
+
+
+def _known() -> _Known:
+    known: _Known = current_app.extensions["imgpipe.keys"]
+    return known
+
+
 def scope_of(endpoint: str) -> Scope:
     """Return what a route declares: of the keys with one of these scopes, or of ``all``, any will do."""
     if endpoint in _PAGE:
@@ -91,10 +101,9 @@ def _needed() -> Scope:
 
 def _check() -> None:
     needed = _needed()
-    known: _Known = current_app.extensions["imgpipe.keys"]
-    if not needed or origins.is_preflight() or not (parts.settings.api_keys or known.any_created()):
+    if not needed or origins.is_preflight() or not asked_for():
         return
-    grant = _granted(_sent(), known)
+    grant = _granted(_sent())
     if grant is None:
         raise Unauthorized
     g.key_name = grant.name
@@ -105,12 +114,12 @@ def _check() -> None:
         )
 
 
-def _granted(sent: str, known: _Known) -> Grant | None:
+def _granted(sent: str) -> Grant | None:
     raw = sent.encode(errors="surrogateescape")
     matches = [hmac.compare_digest(raw, key.encode()) for key in parts.settings.api_keys]
     if any(matches):  # all were compared: no early answer
         return CONFIGURED
-    return known.grant(sent) if sent else None
+    return _known().grant(sent) if sent else None
 
 
 def _sent() -> str:

@@ -1,0 +1,241 @@
+"""Complete the OpenAPI description, so that clients can be generated from it and people can read it.
+
+flask-smorest writes down what the schemas say; what it cannot know is added here: names of operations, keys,
+every error, the ids in paths, binary answers, and an example of everything.
+"""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Flask
+
+from imgpipe.api.http.scopes import ALL, PUBLIC, spell
+from imgpipe.errors import ConfigError, ImgpipeError, envelope
+
+Spec = dict[str, Any]
+OLDER = "compat"
+BINARY = {"type": "string", "format": "binary"}
+UUID = {"type": "string", "format": "uuid", "example": "019f0c2e-7d3a-7b41-9c58-3e1f6a2b4c5d"}
+PARAMETERS: dict[str, Spec] = {
+    "id": {"schema": UUID, "description": "of a picture"},
+    "comment_id": {"schema": UUID, "description": "of a comment"},
+    "log": {
+        "schema": {"type": "string", "minLength": 1, "maxLength": 100, "example": "well-1"},
+        "description": "name of a depth log",
+    },
+    "name": {"schema": {"type": "string", "example": "medium"}, "description": "a size, or `square`"},
+    "hex": {
+        "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$", "example": "9f" * 32},
+        "description": "SHA-256 of a file",
+    },
+    "file_name": {"schema": {"type": "string", "example": f"thumbnail_{UUID['example']}.jpg"}},
+}
+_PICTURE = ("image/jpeg", "image/png", "application/octet-stream")
+# What an answer may be beside, or instead of, the JSON that its schema describes.
+ANSWERS: dict[str, tuple[str, ...]] = {
+    "thumbnails_thumbnail": _PICTURE,
+    "older_thumbnail": _PICTURE,
+    "detail_original": ("image/jpeg", "image/png", "application/octet-stream"),
+    "frames_show_frames": ("image/png", "image/webp", "image/jpeg", "application/octet-stream", "text/csv"),
+    "exports_export": (
+        "application/zip",
+        "application/x-tar",
+        "application/x-ndjson",
+        "application/octet-stream",
+    ),
+}
+# Media types of plain bodies that generators do not know; a sentence tells of them.
+_UNTOLD = ("image/jpeg", "image/png", "text/csv")
+_EVERYWHERE = (400, 500, 503)
+_WITH_KEYS = (401, 403)
+_WITH_BODY = (408, 409, 412, 413)
+_BINARY_ONLY = (412, 416)
+_SAMPLES = {
+    "uuid": UUID["example"],
+    "date-time": "2026-11-21T09:30:00.000Z",
+    "uri": "https://photos.example/api/images",
+    "binary": "(bytes)",
+    "byte": "iVBORw0KGgo=",
+}
+
+
+def complete(spec: Spec, app: Flask) -> Spec:
+    """Return the description with everything added; ``spec`` itself is changed."""
+    components = spec.setdefault("components", {})
+    components["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
+    components["responses"] = {f"Error{status}": _error(leaves) for status, leaves in _by_status().items()}
+    codes = sorted(leaf.code for leaves in _by_status().values() for leaf in leaves)
+    components["schemas"]["Error"]["properties"]["code"] = {"type": "string", "enum": codes}
+    components["schemas"]["Error"]["properties"]["message"] = {
+        "type": "string",
+        "description": "the sentence again, for clients of analyze-image alone",
+    }
+    components["schemas"].pop("PaginationMetadata", None)
+    views = _views(app)
+    for path, methods in spec["paths"].items():
+        _name_parameters(path, methods)
+        for method, operation in methods.items():
+            if method != "parameters":
+                _complete(operation, path, method, *views[path, method.upper()])
+                _exemplify(operation, components)
+    return spec
+
+
+def opened(spec: Spec) -> Spec:
+    """Return a description in which a key may come along and need not: nobody asks for one yet."""
+    open_spec = copy.deepcopy(spec)
+    for methods in open_spec["paths"].values():
+        for method, operation in methods.items():
+            if method != "parameters" and operation["security"]:
+                operation["security"] = [{}, *operation["security"]]
+    return open_spec
+
+
+def operations(spec: Spec) -> Iterator[Spec]:
+    """Yield each operation with its ``path``, ``method`` and all its ``parameters``."""
+    for path, methods in spec["paths"].items():
+        shared = methods.get("parameters", [])
+        for method, operation in methods.items():
+            if method != "parameters":
+                parameters = shared + operation.get("parameters", [])
+                yield {**operation, "path": path, "method": method.upper(), "parameters": parameters}
+
+
+def fields_of(schema: Spec, spec: Spec, prefix: str = "", depth: int = 3) -> Iterator[Spec]:
+    """Yield the fields of an object, those inside of it behind it: name, type, required, description."""
+    schema = resolved(schema, spec["components"])
+    if schema.get("type") == "array":
+        yield from fields_of(schema.get("items", {}), spec, f"{prefix[:-1]}[]." if prefix else "", depth)
+    for name, inner in schema.get("properties", {}).items():
+        inner = resolved(inner, spec["components"])
+        required = name in (schema.get("required") or ())
+        yield {"name": prefix + name, "type": _type(inner), "required": required, **_told(inner)}
+        if depth:
+            yield from fields_of(inner, spec, f"{prefix}{name}.", depth - 1)
+
+
+def resolved(schema: Spec, components: Spec) -> Spec:
+    """Follow a reference, also one that may be null instead."""
+    for option in (*schema.get("anyOf", ()), *schema.get("allOf", ())):
+        if "$ref" in option:
+            return resolved(option, components)
+    name = schema.get("$ref", "").rpartition("/")[2]
+    found: Spec = components["schemas"][name] if name else schema
+    return found
+
+
+def _told(schema: Spec) -> Spec:
+    told = schema.get("description", "")
+    if values := [value for value in schema.get("enum") or () if value is not None]:
+        told = f"{told} One of {', '.join(map(str, values))}.".strip()
+    return {"description": told}
+
+
+def _type(schema: Spec) -> str:
+    return str(schema.get("format") or schema.get("type") or "any")
+
+
+def _views(app: Flask) -> dict[tuple[str, str], tuple[str, Any]]:
+    """Return for each documented path and method the operation's name, and the scope it declares."""
+    found: dict[tuple[str, str], tuple[str, Any]] = {}
+    for rule in app.url_map.iter_rules():
+        path = "".join(text if is_text else f"{{{text}}}" for is_text, text in _pieces(rule.rule))
+        blueprint, _, view = rule.endpoint.rpartition(".")
+        name = f"{'older' if blueprint == OLDER else blueprint}_{view}".replace(" ", "_")
+        scope = getattr(app.view_functions[rule.endpoint], "scope", ALL)
+        found |= {(path, method): (name, scope) for method in rule.methods or ()}
+    return found
+
+
+def _pieces(rule: str) -> Iterator[tuple[bool, str]]:
+    for number, piece in enumerate(rule.replace(">", "<").split("<")):
+        yield number % 2 == 0, piece if number % 2 == 0 else piece.rpartition(":")[2]
+
+
+def _name_parameters(path: str, methods: Spec) -> None:
+    names = [text for is_text, text in _pieces(path.replace("{", "<").replace("}", ">")) if not is_text]
+    if names:
+        plain: Spec = {"schema": {"type": "string"}}
+        methods["parameters"] = [
+            {"name": name, "in": "path", "required": True, **PARAMETERS.get(name, plain)} for name in names
+        ]
+
+
+def _complete(operation: Spec, path: str, method: str, name: str, scope: Any) -> None:
+    operation["operationId"] = name
+    operation["security"] = [] if scope == PUBLIC else [{"bearer": []}, {"key": []}]
+    if scope != PUBLIC:
+        told = operation.get("description", "")
+        operation["description"] = f"{told}\n\nA key needs the scope `{spell(scope)}`.".strip()
+    _simplify(operation)
+    answers: Spec = operation["responses"]
+    for binary in ANSWERS.get(name, ()):
+        content = answers["200"].setdefault("content", {})
+        content.pop("image/*", None)
+        content[binary] = {"schema": dict(BINARY)}
+    statuses = {*_EVERYWHERE, *(_WITH_KEYS if scope != PUBLIC else ()), *((404,) if "{" in path else ())}
+    statuses |= {404} if name == "frames_show_frames" else set()
+    statuses |= {403, *_WITH_BODY} if method in ("post", "put", "patch") else set()
+    statuses |= {*_BINARY_ONLY} if name in ANSWERS else set()
+    for status in sorted(statuses):
+        if "content" not in answers.get(str(status), {}):
+            answers[str(status)] = {"$ref": f"#/components/responses/Error{status}"}
+    answers.pop("default", None)
+
+
+def _simplify(operation: Spec) -> None:
+    body = operation.get("requestBody", {})
+    untold = [kind for kind in _UNTOLD if body.get("content", {}).pop(kind, None)]
+    if untold:
+        body["description"] = f"The file may also be the whole body, as {' or '.join(untold)}."
+
+
+def _by_status() -> dict[int, list[type[ImgpipeError]]]:
+    leaves: list[type[ImgpipeError]] = [
+        leaf for leaf in ImgpipeError.__subclasses__() if leaf is not ConfigError
+    ]
+    leaves.append(ImgpipeError)
+    return {
+        status: sorted((leaf for leaf in leaves if leaf.status == status), key=lambda leaf: leaf.code)
+        for status in sorted({leaf.status for leaf in leaves})
+    }
+
+
+def _error(leaves: list[type[ImgpipeError]]) -> Spec:
+    told = "; ".join(f"`{leaf.code}`: {leaf.sentence}" for leaf in leaves)
+    shown = ImgpipeError()
+    shown.message = leaves[0].sentence
+    example = envelope(shown, "4f0c3a52d1b94e0f8f1f6f0f2f6d7c11") | {"code": leaves[0].code}
+    schema = {"$ref": "#/components/schemas/Error"}
+    return {"description": told, "content": {"application/json": {"schema": schema, "example": example}}}
+
+
+def _exemplify(operation: Spec, components: Spec) -> None:
+    bodies = [operation.get("requestBody", {})]
+    bodies += [answer for code, answer in operation["responses"].items() if code[0] == "2"]
+    for body in bodies:
+        for kind, media in body.get("content", {}).items():
+            if kind == "application/json" and "schema" in media and "example" not in media:
+                media["example"] = sample(media["schema"], components)
+
+
+def sample(schema: Spec, components: Spec, depth: int = 6) -> Any:
+    """Make a plausible value of a schema."""
+    schema = resolved(schema, components)
+    for said in ("example", "default"):
+        if schema.get(said) is not None:
+            return schema[said]
+    if schema.get("enum"):
+        return schema["enum"][0]
+    if not depth or (schema.get("nullable") and not schema.get("properties")):
+        return None
+    if "properties" in schema:
+        return {name: sample(inner, components, depth - 1) for name, inner in schema["properties"].items()}
+    plain = {"array": [], "object": {}, "integer": 1, "number": 1.0, "boolean": False, "string": "text"}
+    if schema.get("type") == "array":
+        return [sample(schema.get("items", {}), components, depth - 1)]
+    return _SAMPLES.get(schema.get("format", ""), plain.get(schema.get("type", "")))
