@@ -53,8 +53,10 @@ def _parse_values(table: digits.Table, rules: Rules) -> Reals | None:
     if b"-" in table.chunk:
         negative = raw.take(starts + len(_MARGIN)) == _MINUS
         begins = starts + negative
-    points = _find_points(table, begins, ends)
-    values, odd = _evaluate(raw, begins, points, ends)
+    # The same bytes as words that begin at every byte.
+    words = np.ascontiguousarray(np.ndarray(len(raw) - _WORD + 1, "<u8", raw, strides=(1,)))
+    short = _evaluate_alike(table.chunk, words, begins, ends)
+    values, odd = short or _evaluate(words, begins, _find_points(table, begins, ends), ends)
     if negative is not None:
         np.negative(values, out=values, where=negative)
     values += 0.0  # -0.0 becomes 0.0
@@ -90,10 +92,25 @@ def _find_points(table: digits.Table, begins: Places, ends: Places) -> Places:
     return points[:, 1:]
 
 
-def _evaluate(raw: NDArray[np.uint8], begins: Places, points: Places, ends: Places) -> tuple[Reals, Mask]:
+def _evaluate_alike(chunk: bytes, words: Words, begins: Places, ends: Places) -> tuple[Reals, Mask] | None:
+    """Return what ``_evaluate`` does where each cell is one word with as many decimals, as files mostly are.
+
+    Then the point is at the same place in all words, and the bytes before it move up to close the gap.
+    """
+    lengths = ends - begins
+    decimals = int(ends[0, 0]) - 1 - chunk.rfind(b".", int(begins[0, 0]), int(ends[0, 0]))
+    if lengths.max() > _WORD or not 0 < decimals < min(int(lengths.min()), _WORD):
+        return None
+    cells = words.take(ends + (len(_MARGIN) - _WORD))
+    if (cells >> np.uint64(8 * (_WORD - 1 - decimals)) & np.uint64(0xFF) != _POINT).any():
+        return None
+    behind = _LAST[decimals]
+    numbers, odd = _parse_word((cells & behind) | (cells << np.uint64(8) & ~behind), lengths - 1)
+    return numbers / _POWERS[decimals], odd | (lengths == 1)
+
+
+def _evaluate(words: Words, begins: Places, points: Places, ends: Places) -> tuple[Reals, Mask]:
     """Return whole part and decimals as one number, and which cells have to be read otherwise."""
-    # The same bytes as words that begin at every byte.
-    words = np.ascontiguousarray(np.ndarray(len(raw) - _WORD + 1, "<u8", raw, strides=(1,)))
     decimals = np.maximum(ends - points - 1, 0)
     wholes = points - begins
     whole, wrong_whole = _parse_digits(words, points, wholes)

@@ -90,8 +90,7 @@ class _Sliding:
         counts: Shares
         if last[-1] - first[0] <= SHORT:
             summed = self._summed(int(first[0]), int(last[-1]))
-            counts = summed.take(last - first[0], axis=1)
-            counts -= summed.take(first - first[0], axis=1)
+            counts = _columns(summed, last - first[0]) - _columns(summed, first - first[0])
         else:
             counts = self._slide(first, last)
         self._first, self._last, self._counts = int(first[-1]), int(last[-1]), counts[:, -1].astype(np.int64)
@@ -181,6 +180,13 @@ def _count_one_by_one(
             away = exact.fraction(depth) - centre
             counted[place] += away < -half if below else away <= half
     return counted
+
+
+def _columns(summed: Shares, places: Ends) -> Shares:
+    """Return columns, as a view where they stand in a row."""
+    if (np.diff(places) == 1).all():
+        return summed[:, places[0] : places[0] + len(places)]
+    return summed.take(places, axis=1)
 
 
 def _count_rows(rows: Rows) -> Shares:
