@@ -71,4 +71,4 @@ def test_a_killed_import_leaves_all_rows_or_none(
     rows, told = counted(tmp_path)
     assert rows == told
     assert rows in (0, ROWS)
-    assert new <= {"imgpipe.db-wal", "imgpipe.db-shm", "logs", "media"}
+    assert new <= {"imgpipe.db-wal", "imgpipe.db-shm", "logs", "media", "metrics"}
