@@ -11,6 +11,7 @@ from marshmallow import fields, validate
 
 from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.http.files import REVALIDATE
+from imgpipe.api.http.scopes import READ
 from imgpipe.api.ranges import Depth, LogName, ViewQuery, asked, null_color
 from imgpipe.depthlogs import logs
 from imgpipe.depthlogs.terms import scale_of
@@ -48,7 +49,7 @@ class FigureQuery(ViewQuery):
             raise ma.ValidationError("expected printable characters")
 
 
-@blp.route("/api/frames/figure")
+@blp.route("/api/frames/figure", scope=READ)
 @blp.arguments(FigureQuery, location="query")
 @blp.response(200, {"type": "string", "format": "binary"}, content_type="image/png")
 def show_figure(query: Query) -> Response:

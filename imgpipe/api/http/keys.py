@@ -22,6 +22,7 @@ FRESH_S = 0.5
 KNOWN = 1_000
 CONFIGURED = Grant("IMGPIPE_API_KEYS", "all")
 _DOCS = ("docs.show", "docs.openapi_json")
+_METRICS = "metrics.show"
 _PAGE = ("static", "docs.page")
 
 
@@ -82,6 +83,8 @@ def scope_of(endpoint: str) -> Scope:
     """Return what a route declares: of the keys with one of these scopes, or of ``all``, any will do."""
     if endpoint in _PAGE:
         return PUBLIC
+    if endpoint == _METRICS:
+        return PUBLIC if parts.settings.public_metrics else READ
     if endpoint in _DOCS:
         return PUBLIC if parts.settings.public_docs else READ
     scope: Scope = getattr(current_app.view_functions[endpoint], "scope", ALL)
@@ -90,8 +93,6 @@ def scope_of(endpoint: str) -> Scope:
 
 def _needed() -> Scope:
     """Return what the present request needs; one that meets no route is judged by its method."""
-    if parts.settings.public_metrics and request.path.rstrip("/") == "/metrics":
-        return PUBLIC
     if request.method == "OPTIONS":
         return READ_OR_UPLOAD if request.endpoint is None else scope_of(request.endpoint) and READ_OR_UPLOAD
     if request.endpoint is None:
