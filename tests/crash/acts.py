@@ -168,7 +168,7 @@ def furnish_another(service: Service) -> None:
     """Lay another installation beside this one."""
     (beside(service) / "other").mkdir()
     shutil.copytree(service.folder / "data", beside(service) / "other" / "data")
-    other = Service(beside(service) / "other", {})
+    other = Service(beside(service) / "other", {}).start()
     for number in range(3):
         other.upload(COPIED[number])
     other.work()

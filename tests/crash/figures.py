@@ -12,7 +12,6 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "failing calls": ("tried", "broken"),
     "state machine": ("examples", "steps", "broken"),
     "kills": ("kills", "answers", "lost"),
-    "history": ("seconds", "events", "blows", "broken"),
     "mutants": ("tried=", "killed="),
 }
 

@@ -154,7 +154,7 @@ class _Trial:
         self.result.different = len(different)
         chosen = list(different.values())
         if at_most is not None and len(chosen) > at_most:
-            chosen = self._draw.sample(chosen, at_most)
+            chosen = self._choose(chosen, at_most)
         for world in chosen:
             self.result.judged += 1
             faults = list(self._judge(world))
@@ -162,6 +162,16 @@ class _Trial:
                 self.result.broken.append(f"{self._act.name}, {world.name}: " + "; ".join(faults))
         self.result.cpu_s = round(process_time(), 1)
         return self.result
+
+    def _choose(self, worlds: list[World], count: int) -> list[World]:
+        """Draw a third where most of what was told is lost, a third behind an unlink, a third of all."""
+        lost = list({world.told: world for world in worlds if "lost" in world.name}.values())
+        unlinked = [world for world in worlds if "unlink" in world.name]
+        chosen: list[World] = lost[-1:]
+        for some, share in ((lost, count // 3), (unlinked, count // 3), (worlds, count)):
+            left = [world for world in some if world not in chosen]
+            chosen += self._draw.sample(left, min(len(left), share, count - len(chosen)))
+        return chosen
 
     def _worlds(self) -> Iterator[World]:
         """Do the calls one by one: at each boundary a crash before it, after it, and three power cuts."""

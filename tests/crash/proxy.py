@@ -35,6 +35,7 @@ class Proxy:
         self._left = 0
         self._moment: Moment = "unheard"
         self._hit: list[bool] = []
+        self._over = threading.Event()
         threading.Thread(target=self._accept, daemon=True).start()
 
     @contextlib.contextmanager
@@ -43,11 +44,14 @@ class Proxy:
         hit: list[bool] = []
         with self._lock:
             self._left, self._moment, self._hit = number, moment, hit
+            self._over.clear()
         try:
             yield hit
         finally:
             with self._lock:
                 self._left = 0
+            if hit:  # whatever comes late has come by then
+                self._over.wait(10 * LATE_S)
             hit.append(False)
 
     def close(self) -> None:
@@ -93,6 +97,7 @@ class Proxy:
         for side in (client, server):
             with contextlib.suppress(OSError):
                 side.shutdown(socket.SHUT_RDWR)
+        self._over.set()
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:

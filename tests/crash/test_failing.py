@@ -2,7 +2,7 @@
 
 import itertools
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -18,11 +18,12 @@ from tests.s3 import running as s3_running
 
 Fault = Callable[[], AbstractContextManager[list[bool]]]
 Nth = Callable[[int], Fault]
-FEW, FEW_CUTS = 36, 12
+FEW, FEW_CUTS = 24, 8
 FURTHEST = 60  # no step makes so many calls of a kind
 QUICK_FURTHEST = 6
 # A file that can't be unlinked stays, and a store may hear of a file only after the service has given up.
 LITTERING = ("unlink", "late", "unanswered", "unheard")
+LATER = ("unanswered", "late")
 soak = pytest.mark.soak
 
 
@@ -35,10 +36,10 @@ def faults(outcome: Outcome) -> Iterator[str]:
     yield from outcome.left
 
 
-def try_each(subject: Subject, kinds: dict[str, Nth]) -> list[str]:
+def try_each(subject: Subject, kinds: dict[str, Nth], steps: Iterable[str] = STEPS) -> list[str]:
     """Let each call of each step fail, up to the last."""
     wrong, tried = [], 0
-    for step, (name, fault) in itertools.product(STEPS, kinds.items()):
+    for step, (name, fault) in itertools.product(steps, kinds.items()):
         for number in range(1, FURTHEST):
             outcome = subject.do(step, fault(number))
             if not outcome.hit:
@@ -145,6 +146,23 @@ def test_some_calls_to_the_disk_fail(
 ) -> None:
     subject = start({})
     assert not try_some(subject, on_disk(subject, place / "calls"), FEW, seed)
+
+
+def test_an_upload_that_the_disk_refuses_leaves_nothing(
+    start: Callable[[dict[str, str]], Subject], place: Path
+) -> None:
+    subject = start({})
+    kinds = on_disk(subject, place / "calls")
+    refusals = {name: kinds[name] for name in ("fsync ENOSPC", "rename EACCES")}
+    assert not try_each(subject, refusals, steps=["upload"])
+
+
+def test_an_upload_whose_connection_is_lost_is_there_altogether_or_not_at_all(
+    start: Callable[[dict[str, str]], Subject], postgres_proxy: tuple[Proxy, dict[str, str]]
+) -> None:
+    proxy, options = postgres_proxy
+    kinds = over(proxy)
+    assert not try_each(start(options), {name: kinds[name] for name in LATER}, steps=["upload"])
 
 
 @soak

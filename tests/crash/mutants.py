@@ -1,0 +1,222 @@
+"""Break the service on purpose, in one place at a time: the quick tests must find each.
+
+``python -m tests.crash.mutants [WORD]`` tries all, or those whose name holds the word.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.crash import figures
+
+ROOT = Path(__file__).resolve().parents[2]
+WITHIN_S = 60
+# Of the quick part, what has to do with the place; all of it would be found too, only later.
+KEEP = "test_points.py::test_nothing_is_lost_whatever_the_moment[some-take in, keep]"
+CAPTION = KEEP.replace("keep", "caption")
+ZIP = KEEP.replace("keep", "zip")
+DELETE = KEEP.replace("take in, keep", "delete")
+LOGS = KEEP.replace("take in, keep", "depth logs")
+EXPORT = KEEP.replace("take in, keep", "imagefolder")
+MACHINE = "test_machine.py::test_any_order_of_use_on_sqlite"
+TOGETHER = "test_together.py"
+POSTGRES = "test_failing.py::test_an_upload_whose_connection_is_lost_is_there_altogether_or_not_at_all"
+DISK = "test_failing.py::test_an_upload_that_the_disk_refuses_leaves_nothing"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault: in whichever file of the package holds ``old``, once, it becomes ``new``."""
+
+    name: str
+    old: str
+    new: str
+    tests: str
+
+
+MUTANTS = (
+    Mutant("no fsync of the file", "        os.fsync(file.fileno())\n", "", KEEP),
+    Mutant(
+        "no fsync of the folder", "        raise\n    _sync_folder(target.parent)\n", "        raise\n", KEEP
+    ),
+    Mutant(
+        "no fsync of a new folder's parent",
+        "        _sync_folder(folder.parent)\n        self._durable.add(folder)",
+        "        self._durable.add(folder)",
+        KEEP,
+    ),
+    Mutant(
+        "answer before the commit is durable",
+        "    with writing(durable=True) as session:\n        if once",
+        "    with writing(durable=False) as session:\n        if once",
+        KEEP,
+    ),
+    Mutant(
+        "commit before put",
+        "        parts.storage.put(key, data)  # where its last step fails, the file is there all the same\n",
+        "",
+        KEEP,
+    ),
+    Mutant(
+        "unlink before commit",
+        "        held = lifecycle.settle(claim, outcome)\n",
+        "        for key in getattr(outcome, 'frees', ()):\n            gallery.discard(key)\n"
+        "        held = lifecycle.settle(claim, outcome)\n",
+        ZIP,
+    ),
+    Mutant("unlink after a commit that is not durable", " or bool(outcome.frees))", ")", ZIP),
+    Mutant(
+        "a caption that is not durable",
+        "isinstance(outcome, Done) and (outcome.then in ENDS or bool(outcome.frees))",
+        "isinstance(outcome, Done) and bool(outcome.frees)",
+        CAPTION,
+    ),
+    Mutant("no fence", "IMAGES.c.attempt == claim.attempt, ", "", TOGETHER),
+    Mutant(
+        "renew what is not running",
+        "_touch(claims, IMAGES.c.running, due_at=",
+        "_touch(claims, due_at=",
+        TOGETHER,
+    ),
+    Mutant(
+        "release without fence",
+        "    _touch(claims, due_at=utc_now() + timedelta(seconds=delay_s), running=False)\n",
+        "    with writing(durable=False) as session:\n"
+        "        ours = IMAGES.c.id.in_([each.image_id for each in claims])\n"
+        "        due_at = utc_now() + timedelta(seconds=delay_s)\n"
+        "        session.execute(update(IMAGES).where(ours).values(due_at=due_at, running=False))\n",
+        TOGETHER,
+    ),
+    Mutant(
+        "no BEGIN IMMEDIATE", '"BEGIN IMMEDIATE" if options.get("writes") else "BEGIN"', '"BEGIN"', TOGETHER
+    ),
+    Mutant(
+        "claim without SKIP LOCKED", "with_for_update(skip_locked=True, of", "with_for_update(of", TOGETHER
+    ),
+    Mutant(
+        "tallies outside the transaction",
+        "        _count(session, total=1)\n",
+        "        session.commit()\n        _count(session, total=1)\n",
+        KEEP,
+    ),
+    Mutant(
+        "no delete lock",
+        "        session.execute(select(Image.id).where(Image.id == image_id).with_for_update())\n",
+        "",
+        TOGETHER,
+    ),
+    Mutant(
+        "take back although the commit may come true",
+        "    if isinstance(error, DBAPIError) and error.connection_invalidated:\n        return\n",
+        "",
+        POSTGRES,
+    ),
+    Mutant(
+        "no taking back",
+        "        if not lifecycle.exists(image_id):\n            parts.storage.delete(key)",
+        "        pass",
+        DISK,
+    ),
+    Mutant("no note of a call", "            _note(session, claim, plan)\n", "", MACHINE),
+    Mutant(
+        "a sweep that forgets the dead",
+        "_first(stage, now, IMAGES.c.due_at <= now)",
+        "_first(stage, now, (IMAGES.c.due_at <= now) & ~IMAGES.c.running)",
+        KEEP,
+    ),
+    Mutant(
+        "files before rows",
+        "    for key in lifecycle.remove(image_id):\n",
+        "    for row in db.session.scalars(select(Thumbnail.key).where(Thumbnail.image_id == image_id)):\n"
+        "        discard(row)\n"
+        "    db.session.rollback()\n"
+        "    for key in lifecycle.remove(image_id):\n",
+        DELETE,
+    ),
+    Mutant(
+        "a depth log that is not durable",
+        "        with writing(durable=True) as session:\n            self._hold(session)",
+        "        with writing(durable=False) as session:\n            self._hold(session)",
+        LOGS,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class End:
+    """What became of a mutant, and how long that took."""
+
+    mutant: Mutant
+    fate: str
+    took_s: float
+
+
+def hunt(word: str = "") -> Iterator[End]:
+    """Try the mutants one after the other on a copy of the tree."""
+    with tempfile.TemporaryDirectory(prefix="mutants-") as name:
+        tree = Path(name) / "tree"
+        unneeded = shutil.ignore_patterns(".git", ".venv", "instance", ".*_cache", ".figures", "__pycache__")
+        shutil.copytree(ROOT, tree, ignore=unneeded, symlinks=True)
+        for mutant in MUTANTS:
+            if word in mutant.name:
+                yield _try(mutant, tree)
+
+
+def _try(mutant: Mutant, tree: Path) -> End:
+    places = [path for path in (tree / "imgpipe").rglob("*.py") if mutant.old in path.read_text()]
+    if len(places) != 1 or places[0].read_text().count(mutant.old) != 1:
+        return End(mutant, f"its place is in {[path.name for path in places]}", 0.0)
+    before = places[0].read_text()
+    places[0].write_text(before.replace(mutant.old, mutant.new))
+    began = time.monotonic()
+    try:
+        return End(mutant, _test(mutant, tree), time.monotonic() - began)
+    finally:
+        places[0].write_text(before)
+
+
+def _test(mutant: Mutant, tree: Path) -> str:
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not soak"]
+    try:
+        done = subprocess.run(
+            [*command, f"tests/crash/{mutant.tests}"],
+            cwd=tree,
+            env=os.environ
+            | {"CRASH_SEED": os.environ.get("CRASH_SEED", "1"), "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            timeout=WITHIN_S * patience(),
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return "alive when its time was over"
+    if done.returncode == 1 and "AssertionError" in done.stdout + done.stderr:
+        return "found"
+    return "alive" if done.returncode == 0 else f"died of something else: {done.stdout[-500:]}"
+
+
+def patience() -> float:
+    """Return how much longer everything takes on a machine that others use as well."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def main() -> int:
+    """Print the fate of each; the exit code tells how many are alive."""
+    ends = []
+    for end in hunt(sys.argv[1] if sys.argv[1:] else ""):
+        ends.append(end)
+        print(f"{end.mutant.name:<45} {end.fate}, {end.took_s:.0f} s", flush=True)
+    killed = sum(end.fate == "found" for end in ends)
+    if not sys.argv[1:]:
+        figures.add("mutants", "all", tried=len(ends), killed=killed)
+    return len(ends) - killed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
