@@ -7,6 +7,7 @@ from pathlib import Path
 from flask import Flask
 
 from imgpipe import api, captions, cli, config, health, logs, metrics
+from imgpipe.api.ranges import LogSchema
 from imgpipe.api.schemas import ImageItemSchema
 from imgpipe.database.engine import db, engine_options, listen
 from imgpipe.database.identity import Identity
@@ -46,6 +47,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         jobs=_build_jobs(app, settings, backlog),
         captioner=captions.build(settings.captions),
         show_image=ImageItemSchema().dump,
+        show_log=LogSchema().dump,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False

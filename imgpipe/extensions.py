@@ -8,6 +8,7 @@ from flask import current_app
 from werkzeug.local import LocalProxy
 
 from imgpipe.captions import Captioner
+from imgpipe.database.depthmodels import DepthLog
 from imgpipe.database.models import Image
 from imgpipe.jobs.protocol import Jobs
 from imgpipe.settings import Settings
@@ -23,6 +24,7 @@ class Parts:
     jobs: Jobs
     captioner: Captioner | None
     show_image: Callable[[Image], dict[str, Any]]  # as it stands in lists, for events
+    show_log: Callable[[DepthLog], dict[str, Any]]
 
 
 def _parts() -> Parts:

@@ -43,7 +43,7 @@ def add_comment(id: str) -> Response:
 def comment_once(id: str, shape: Callable[[Comment], Answer]) -> Response:
     """Store the comment that was sent, once for each idempotency key."""
     about, text = gallery.find(image_id(id)).id, sent_text()
-    return answer_once([json.dumps(text)], lambda seal: comments.add(about, text, seal), shape)
+    return answer_once(lambda: [json.dumps(text)], lambda seal: comments.add(about, text, seal), shape)
 
 
 @blp.route("/api/images/<id>/comments", scope=READ)

@@ -16,7 +16,7 @@ from imgpipe.api.http import files, links
 from imgpipe.api.http.blueprint import PlainBlueprint
 from imgpipe.api.http.idempotency import Answer
 from imgpipe.api.http.scopes import READ, READ_OR_UPLOAD, UPLOAD
-from imgpipe.api.logs import BODY, accept_sent
+from imgpipe.api.logs import BODY, import_once
 from imgpipe.api.ranges import RangeQuery, ReceiptSchema, asked, null_color
 from imgpipe.api.schemas import MAX_WAIT_S, ImageSchema, Utc, image_id
 from imgpipe.api.upload import body, upload_once
@@ -198,9 +198,9 @@ def list_comments(query: dict[str, Any], id: str) -> dict[str, Any]:
 @blp.route("/upload", methods=["POST"], scope=UPLOAD)
 @blp.response(200, OldReceiptSchema)
 @blp.doc(requestBody=BODY)
-def import_csv() -> logs.Receipt:
+def import_csv() -> Response:
     """Store a depth log out of a CSV."""
-    return accept_sent()
+    return import_once(lambda receipt: Answer(OldReceiptSchema().dump(receipt), 200))
 
 
 @blp.route("/frames", scope=READ)

@@ -1,20 +1,23 @@
 """Take depth logs in by a form, list and delete them."""
 
+import hashlib
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, cast
 
 from flask import Response, request
 
 from imgpipe.api.http import links
 from imgpipe.api.http.blueprint import Blueprint
-from imgpipe.api.http.requests import BODY_BYTES, limit_body, too_large
+from imgpipe.api.http.idempotency import Answer, answer_once
+from imgpipe.api.http.requests import BODY_BYTES, body_digest, limit_body, too_large
 from imgpipe.api.http.scopes import READ, UPLOAD
 from imgpipe.api.ranges import LogSchema, LogsQuery, ReceiptSchema
 from imgpipe.api.schemas import paged
 from imgpipe.database.depthmodels import DepthLog
 from imgpipe.database.paging import Page
+from imgpipe.database.replays import Seal
 from imgpipe.depthlogs import logs, wellfiles
 from imgpipe.depthlogs.logs import Receipt
 from imgpipe.depthlogs.terms import Terms
@@ -53,7 +56,7 @@ blp = Blueprint("depth logs", __name__, description="Depth logs")
 @blp.route("/api/frames", methods=["POST"], scope=UPLOAD)
 @blp.response(201, ReceiptSchema)
 @blp.doc(requestBody=BODY)
-def import_csv() -> tuple[Receipt, int, dict[str, str]]:
+def import_csv() -> Response:
     """Store a CSV, all of it or nothing: `depth` first, then 1 to 10,000 pixel columns of 0 to 255.
 
     Commas, semicolons or tabs stand between cells. The body is a form, or with `text/csv` the CSV itself:
@@ -66,8 +69,9 @@ def import_csv() -> tuple[Receipt, int, dict[str, str]]:
     read is 400 `invalid_csv` with the first 20 faults, by line and column, in `details`, a LAS or DLIS file
     400 `invalid_log`.
     """
-    receipt = accept_sent()
-    return receipt, 201, {"Location": links.log(receipt.log)}
+    return import_once(
+        lambda receipt: Answer(blp.envelope(ReceiptSchema().dump(receipt)), 201, links.log(receipt.log))
+    )
 
 
 @blp.route("/api/frames/logs", scope=READ)
@@ -93,7 +97,7 @@ def delete_log(log: str) -> Response:
     return Response(status=204)
 
 
-def accept_sent() -> Receipt:
+def import_once(shape: Callable[[Receipt], Answer]) -> Response:
     """Store the CSV of the present request, a form's or its body, by what the form or the query says.
 
     Raises: ``NoFile``, ``TooLarge``, ``InvalidParameter``, ``InvalidCsv``, ``InvalidLog``, ``Conflict``,
@@ -104,9 +108,27 @@ def accept_sent() -> Receipt:
     stream = _sent_body() if plain else _sent_file()
     said = request.args if plain else request.form
     name, terms = said.get("log", logs.DEFAULT), _terms(said)
-    if plain:
-        return logs.accept(stream, name, terms)
-    return wellfiles.accept(stream, name, terms, said.get("channel"))
+
+    def content() -> list[str | bytes]:
+        options = [text for item in sorted(said.items()) for text in item]
+        return [body_digest() if plain else _digest(stream), *options]
+
+    def make(seal: Seal) -> Receipt:
+        if plain:
+            return logs.accept(stream, name, terms, seal)
+        return wellfiles.accept(stream, name, terms, said.get("channel"), seal)
+
+    return answer_once(content, make, shape, streamed=plain)
+
+
+def _digest(stream: BinaryIO) -> bytes:
+    """Hash a file of a form, which is as long as the disk allows, and leave it at its beginning."""
+    stream.seek(0)
+    whole = hashlib.sha256()
+    while block := stream.read(READ_BYTES):
+        whole.update(block)
+    stream.seek(0)
+    return whole.digest()
 
 
 def _sent_body() -> BinaryIO:

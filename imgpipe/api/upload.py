@@ -89,4 +89,6 @@ def _take_once(dedupe: bool | None, shape: Callable[[Taken], Answer]) -> Respons
     said = Said(labels=sent_labels())
     once = parts.settings.dedupe if dedupe is None else dedupe
     content: list[str | bytes] = [hashlib.sha256(data).digest(), name or "", *said.labels]
-    return answer_once(content, lambda seal: intake.take(data, name, said, once=once, seal=seal), shape)
+    return answer_once(
+        lambda: content, lambda seal: intake.take(data, name, said, once=once, seal=seal), shape
+    )

@@ -36,3 +36,10 @@ def _establish() -> None:
         fault = f"expected a storage that answers ({error.strerror})"
     if fault:
         click.echo(f"IMGPIPE_STORAGE={parts.settings.storage!r}: {fault}", err=True)
+
+
+@db.command("downgrade")
+@click.argument("revision", default="-1")
+def downgrade(revision: str) -> None:
+    """Take migrations back, the last one or down to REVISION; what their tables held is lost."""
+    schema.downgrade(revision)

@@ -5,7 +5,7 @@ does can be undone, and is: by the writer, or by the next one where it died.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -79,8 +79,10 @@ class Draft:
             self._hold(session)
             self._write(session.connection())
 
-    def announce(self, **told: Any) -> None:
+    def announce(self, along: Callable[[Session], None], **told: Any) -> None:
         """Write what has gathered and let readers see this version; ``told`` is what is now true of the log.
+
+        ``along`` is done in the same transaction.
 
         Raises: ``Busy`` as ``flush`` does.
         """
@@ -97,6 +99,7 @@ class Draft:
             session.execute(update(DepthLog).where(DepthLog.number == self.number).values(values))
             if self._replaces:
                 session.add(DepthVersion(log=self.number, version=self.version, began_at=now))
+            along(session)
         self.announced = True
 
     def undo(self) -> None:

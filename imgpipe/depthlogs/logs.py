@@ -6,13 +6,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from sqlalchemy import Select, bindparam, select, update
+from sqlalchemy.orm import Session
 
 from imgpipe.clock import utc_now
 from imgpipe.database import paging
 from imgpipe.database.depthmodels import DepthBlock, DepthLog, DepthVersion
 from imgpipe.database.engine import db, reading, shorten_journal, writing
 from imgpipe.database.paging import Page
-from imgpipe.depthlogs import blocks, drafts, staging, sweeping
+from imgpipe.database.replays import Seal
+from imgpipe.depthlogs import blocks, drafts, events, staging, sweeping
 from imgpipe.depthlogs.blocks import Found
 from imgpipe.depthlogs.drafts import Draft
 from imgpipe.depthlogs.lines import Lines
@@ -61,15 +63,16 @@ class Receipt:
     depth_unit: str | None = None
 
 
-def accept(stream: BinaryIO, name: str = DEFAULT, terms: Terms = PLAIN) -> Receipt:
+def accept(stream: BinaryIO, name: str = DEFAULT, terms: Terms = PLAIN, seal: Seal | None = None) -> Receipt:
     """Take in a CSV, all of it or nothing; when this returns, its rows are durable.
 
+    ``seal`` is called with the receipt inside the transaction that makes them visible.
     Raises: ``InvalidParameter``, ``InvalidCsv``, ``Conflict`` where the log has other terms, ``Busy``.
     """
     check_name(name)
     rules = terms_of(name, terms).rules
     reader: Reader[Block] | Reader[Values] = read(stream) if rules.plain else read_values(stream, rules)
-    return store(reader, name, terms_of(name, with_unit(terms, reader.depth_unit)))
+    return store(reader, name, terms_of(name, with_unit(terms, reader.depth_unit)), seal)
 
 
 def terms_of(name: str, terms: Terms) -> Terms:
@@ -78,7 +81,7 @@ def terms_of(name: str, terms: Terms) -> Terms:
         return agreed(terms, session.scalar(_named(name)))
 
 
-def store(source: Source, name: str, terms: Terms) -> Receipt:
+def store(source: Source, name: str, terms: Terms, seal: Seal | None = None) -> Receipt:
     """Take in rows that are read by ``terms`` which ``terms_of`` gave, all of them or nothing.
 
     Raises: as ``accept`` does.
@@ -88,23 +91,11 @@ def store(source: Source, name: str, terms: Terms) -> Receipt:
         settled = agreed(staged.terms, draft.before)
         if settled != staged.terms:  # the log came into being meanwhile, or its terms changed
             raise Busy("The log was made anew meanwhile.", retry_after_s=1)
-        replaced = _store(draft, staged)
+        receipt = _store(draft, staged, name, seal)
     sweeping.sweep()
     if staged.rows * (resize.WIDTH + staged.source_width) > LARGE_BYTES:
         shorten_journal()
-    return Receipt(
-        log=name,
-        rows=staged.rows,
-        skipped=staged.skipped,
-        duplicates=staged.duplicates,
-        replaced=replaced,
-        depth_min=staged.depth_min,
-        depth_max=staged.depth_max,
-        depth_step=staged.depth_step,
-        source_width=staged.source_width,
-        clipped=None if staged.terms.scale is None else staged.clipped,
-        **_told(staged.terms),
-    )
+    return receipt
 
 
 def with_unit(terms: Terms, found: str | None) -> Terms:
@@ -165,8 +156,24 @@ def _named(name: str) -> Select[DepthLog]:
     return select(DepthLog).where(DepthLog.name == clean_text(name), DepthLog.uploads > 0)
 
 
-def _store(draft: Draft, staged: Staged) -> int:
-    """Write an upload as the next version; return how many rows were there before."""
+def _receipt(name: str, staged: Staged, replaced: int) -> Receipt:
+    return Receipt(
+        log=name,
+        rows=staged.rows,
+        skipped=staged.skipped,
+        duplicates=staged.duplicates,
+        replaced=replaced,
+        depth_min=staged.depth_min,
+        depth_max=staged.depth_max,
+        depth_step=staged.depth_step,
+        source_width=staged.source_width,
+        clipped=None if staged.terms.scale is None else staged.clipped,
+        **_told(staged.terms),
+    )
+
+
+def _store(draft: Draft, staged: Staged, name: str, seal: Seal | None) -> Receipt:
+    """Write an upload as the next version."""
     before, taken, written, holes = draft.before, 0, 0, 0
 
     def take(found: Found) -> Lines:
@@ -185,8 +192,15 @@ def _store(draft: Draft, staged: Staged) -> int:
     replaced = staged.rows + taken - written
     rows = before.rows + staged.rows - replaced
     told = _of_upload(staged, holes) if rows == staged.rows else _of_all(draft, staged, rows)
-    draft.announce(rows=rows, **told, **staged.terms.columns())
-    return replaced
+    receipt = _receipt(name, staged, replaced)
+
+    def along(session: Session) -> None:
+        events.tell(session, draft.number)
+        if seal:
+            seal(session, receipt)
+
+    draft.announce(along, rows=rows, **told, **staged.terms.columns())
+    return receipt
 
 
 def _of_upload(staged: Staged, holes: int) -> dict[str, Any]:

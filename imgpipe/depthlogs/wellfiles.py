@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+from imgpipe.database.replays import Seal
 from imgpipe.depthlogs import logs
 from imgpipe.depthlogs.logs import Receipt
 from imgpipe.depthlogs.terms import Terms
@@ -38,7 +39,11 @@ class _Channel:
 
 
 def accept(
-    stream: BinaryIO, name: str = logs.DEFAULT, terms: Terms = logs.PLAIN, channel: str | None = None
+    stream: BinaryIO,
+    name: str = logs.DEFAULT,
+    terms: Terms = logs.PLAIN,
+    channel: str | None = None,
+    seal: Seal | None = None,
 ) -> Receipt:
     """Take in a file that can be read from its beginning again, all of it or nothing.
 
@@ -52,11 +57,11 @@ def accept(
             raise InvalidParameter(
                 "channel: goes with LAS and DLIS files, and this is neither", details={"parameter": "channel"}
             )
-        return logs.accept(stream, name, terms)
+        return logs.accept(stream, name, terms, seal)
     logs.check_name(name)
     with reading.opened(stream, kind, channel, parts.settings.data_dir) as extract:
         terms = logs.terms_of(name, _complete(name, terms, extract))
-        return logs.store(_Channel(extract, terms.rules), name, terms)
+        return logs.store(_Channel(extract, terms.rules), name, terms, seal)
 
 
 def inspect(stream: BinaryIO) -> list[Frame]:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import io
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -226,3 +227,50 @@ def test_the_name_of_a_plain_body_may_come_in_a_header(client: FlaskClient) -> N
 
 def test_an_empty_plain_body_is_no_file(client: FlaskClient) -> None:
     assert send(client, None, b"").get_json()["code"] == "no_file"
+
+
+CSV_ROWS = b"depth,a,b\n1.0,1,2\n2.0,3,4\n"
+
+
+def send_csv(client: FlaskClient, key: str, data: bytes = CSV_ROWS, **query: str) -> TestResponse:
+    headers = {"Idempotency-Key": key}
+    return client.post("/api/frames", data=data, content_type="text/csv", headers=headers, query_string=query)
+
+
+def uploads(client: FlaskClient, log: str = "default") -> int:
+    found: int = client.get(f"/api/frames/logs/{log}").get_json()["data"]["uploads"]
+    return found
+
+
+def test_a_csv_is_stored_once(client: FlaskClient) -> None:
+    first, second = send_csv(client, "csv"), send_csv(client, "csv")
+    assert (first.status_code, second.status_code, first.json) == (201, 201, second.json)
+    assert second.headers["Idempotent-Replayed"] == "true"
+    assert uploads(client) == 1
+
+
+def test_another_csv_or_log_under_the_key_is_refused(client: FlaskClient) -> None:
+    send_csv(client, "csv")
+    assert send_csv(client, "csv", CSV_ROWS + b"3.0,5,6\n").get_json()["code"] == "idempotency_mismatch"
+    assert send_csv(client, "csv", log="other").get_json()["code"] == "idempotency_mismatch"
+    assert uploads(client) == 1
+
+
+def test_a_csv_of_a_form_is_stored_once(client: FlaskClient) -> None:
+    for _ in range(2):
+        response = client.post(
+            "/api/frames",
+            data={"file": (io.BytesIO(CSV_ROWS), "a.csv"), "log": "form"},
+            headers={"Idempotency-Key": "f"},
+        )
+        assert response.status_code == 201
+    assert uploads(client, "form") == 1
+
+
+@pytest.mark.parametrize(("data", "status"), [(CSV_ROWS, 201), (b"another", 400)])
+def test_a_csv_as_the_body_is_compared_with_its_digest(client: FlaskClient, data: bytes, status: int) -> None:
+    response = client.post(
+        "/api/frames", data=CSV_ROWS, content_type="text/csv", headers={"Content-Digest": digest_of(data)}
+    )
+    assert response.status_code == status
+    assert client.get("/api/frames/logs/default").status_code == (200 if status == 201 else 404)

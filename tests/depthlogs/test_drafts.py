@@ -103,7 +103,7 @@ def write_over(client: FlaskClient) -> None:
     with drafts.drafting("a") as draft:
         draft.add(lines_of(np.arange(10.0), np.zeros((10, 4), np.uint8)))
         assert client.delete("/api/frames/logs/a").status_code == 204
-        draft.announce(rows=10)
+        draft.announce(lambda _session: None, rows=10)
 
 
 def test_a_log_that_is_deleted_while_it_is_written_stays_deleted(app: Flask, client: FlaskClient) -> None:

@@ -244,3 +244,10 @@ def test_a_url_without_secret_or_of_another_kind_stops_the_start(url: str, secre
         load({"IMGPIPE_WEBHOOK_URL": url, "IMGPIPE_WEBHOOK_SECRET": secret})
     assert "IMGPIPE_WEBHOOK_" in str(raised.value)
     assert "plain" not in str(raised.value)
+
+
+def test_a_log_that_is_stored_is_told_of(app: Flask, client: FlaskClient, receiver: Receiver) -> None:
+    client.post("/api/frames", data=b"depth,a\n1.0,7\n", content_type="text/csv")
+    deliver(app)
+    assert receiver.kinds() == ["log.stored"]
+    assert receiver.seen[0][1]["data"] == client.get("/api/frames/logs/default").get_json()["data"]

@@ -29,39 +29,51 @@ class Answer(NamedTuple):
 
 
 def answer_once(
-    content: Iterable[str | bytes], make: Callable[[Seal], Made], shape: Callable[[Made], Answer]
+    content: Callable[[], Iterable[str | bytes]],
+    make: Callable[[Seal], Made],
+    shape: Callable[[Made], Answer],
+    streamed: bool = False,
 ) -> Response:
     """Make what is asked for and answer; under a key that was answered before, make nothing.
 
-    ``content`` is what makes two requests the same. ``make`` calls the seal it is given inside the
+    ``content`` is what makes two requests the same; of a ``streamed`` body it is known, and its digest
+    compared, only after ``make`` has read it. ``make`` calls the seal it is given inside the
     transaction that makes the thing, so that the answer is kept if and only if the thing is.
     Raises: ``InvalidParameter``, ``IdempotencyMismatch``, ``DigestMismatch``.
     """
-    verify_body()
+    if not streamed:
+        verify_body()
     sent = request.headers.get("Idempotency-Key")
     if sent is None:
-        return _respond(shape(make(_no_seal)))
+        return _respond(shape(make(_verify)))
     if not _KEY.fullmatch(sent):
         raise InvalidParameter("Idempotency-Key: expected 1 to 255 printable ASCII characters")
     key = _digest([str(request.endpoint), keys.identity(), sent])
-    fingerprint = _digest([request.path, *content])
     if kept := replays.find(key):
-        return _replay(kept, fingerprint)
+        return _replay(kept, content())
 
     def seal(session: Session, made: Any) -> None:
+        verify_body()
         answer = shape(made)
-        replays.keep(session, key, fingerprint, answer.status, json.dumps(answer.body), answer.location)
+        replays.keep(
+            session, key, _fingerprint(content()), answer.status, json.dumps(answer.body), answer.location
+        )
 
     try:
         return _respond(shape(make(seal)))
     except Repeated:
         kept = replays.find(key)
         assert kept is not None
-        return _replay(kept, fingerprint)
+        return _replay(kept, content())
 
 
-def _no_seal(_session: Session, _made: object) -> None:
-    """Keep nothing."""
+def _verify(_session: Session, _made: object) -> None:
+    """Keep nothing; but a body that was read by now must be what it was said to be."""
+    verify_body()
+
+
+def _fingerprint(content: Iterable[str | bytes]) -> str:
+    return _digest([request.path, *content])
 
 
 def _digest(parts: Iterable[str | bytes]) -> str:
@@ -80,8 +92,8 @@ def _respond(answer: Answer) -> Response:
     return response
 
 
-def _replay(kept: Replay, fingerprint: str) -> Response:
-    if kept.fingerprint != fingerprint:
+def _replay(kept: Replay, content: Iterable[str | bytes]) -> Response:
+    if kept.fingerprint != _fingerprint(content):
         raise IdempotencyMismatch
     response = _respond(Answer(json.loads(kept.body), kept.status, kept.location))
     response.headers["Idempotent-Replayed"] = "true"

@@ -40,10 +40,10 @@ class Body:
     Reading raises ``BadRequest`` then, and ``RequestTimeout`` where the server gave up waiting.
     """
 
-    def __init__(self, stream: IO[bytes], length: int | None, digest: bytes | None) -> None:
+    def __init__(self, stream: IO[bytes], length: int | None, digest: bytes | None, hashed: bool) -> None:
         self._stream = stream
         self._length = length
-        self._digest = hashlib.sha256() if digest else None
+        self._digest = hashlib.sha256() if hashed else None
         self._expected = digest
         self.received = 0
 
@@ -66,11 +66,15 @@ class Body:
 
         Raises: ``DigestMismatch``, and what reading raises.
         """
-        if self._digest:
-            while self.read(2**16):
-                pass
-            if self._digest.digest() != self._expected:
-                raise DigestMismatch
+        if self._expected and self.digest() != self._expected:
+            raise DigestMismatch
+
+    def digest(self) -> bytes:
+        """Read to the end and return the SHA-256 of it all, where a header asked for one from the start."""
+        assert self._digest
+        while self.read(2**16):
+            pass
+        return self._digest.digest()
 
 
 class Request(flask.Request):
@@ -81,7 +85,10 @@ class Request(flask.Request):
     def __init__(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         # The development server's own stream has no end: a read behind the body waits for the client.
         environ["wsgi.input"] = Body(
-            get_input_stream(environ), get_content_length(environ), _told_digest(environ)
+            get_input_stream(environ),
+            get_content_length(environ),
+            told := _told_digest(environ),
+            told is not None or "HTTP_IDEMPOTENCY_KEY" in environ,
         )
         environ["wsgi.input_terminated"] = True
         super().__init__(environ, *args, **kwargs)
@@ -101,6 +108,12 @@ class Request(flask.Request):
 def verify_body() -> None:
     """Check the body of the present request against its ``Content-Digest``. Raises: ``DigestMismatch``."""
     request.environ["wsgi.input"].verify()
+
+
+def body_digest() -> bytes:
+    """Return the SHA-256 of the present request's body, read to its end."""
+    found: bytes = request.environ["wsgi.input"].digest()
+    return found
 
 
 def _told_digest(environ: dict[str, Any]) -> bytes | None:
