@@ -184,17 +184,22 @@ class _Trial:
         for call in self._calls:
             if _is_told(call, told_by):
                 self._events += written.pop(0)
+                yield from self._power_cuts(disk, "an answer")
             elif disk.do(call):
                 self.result.boundaries += 1
                 name, told = f"{call.name} {self.result.boundaries}", len(self._events)
                 yield World(f"before {name}", before, told)
                 before = disk.killed()
                 yield World(f"after {name}", before, told)
-                yield World(f"after {name}, all lost that was not synced", disk.lost(), told)
-                yield World(f"after {name}, names kept and bytes lost", disk.hollow(), told)
-                for _ in range(self._mixtures):
-                    yield World(f"after {name}, some lost", disk.mixed(self._draw), told)
+                yield from self._power_cuts(disk, name)
         yield World("the end", before, len(self._events))
+
+    def _power_cuts(self, disk: Disk, name: str) -> Iterator[World]:
+        told = len(self._events)
+        yield World(f"after {name}, all lost that was not synced", disk.lost(), told)
+        yield World(f"after {name}, names kept and bytes lost", disk.hollow(), told)
+        for _ in range(self._mixtures):
+            yield World(f"after {name}, some lost", disk.mixed(self._draw), told)
 
     def _signature(self, world: World) -> frozenset[object]:
         """Name what a service finds: what SQLite reads from its files, and all others byte for byte."""
