@@ -1,9 +1,12 @@
 """Build the app for a server: ``gunicorn imgpipe.wsgi:app``, or by the checkout's door, ``wsgi:app``."""
 
+import gc
 import sys
 
-from imgpipe import create_app, shutdown
-from imgpipe.errors import ConfigError
+gc.disable()  # what is imported stays: to look through it over and over costs a seventh of the start
+
+from imgpipe import create_app, shutdown  # noqa: E402
+from imgpipe.errors import ConfigError  # noqa: E402
 
 try:
     app = create_app()
@@ -15,3 +18,6 @@ if app.extensions["imgpipe"].settings.jobs == "celery":  # else Celery would fin
 
 if not shutdown.under_gunicorn():  # which has signals, and hooks, of its own
     shutdown.on_signals(app)
+
+gc.freeze()
+gc.enable()

@@ -6,7 +6,7 @@ Alembic is loaded by the few commands that need it, never by a server that only 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from imgpipe.database.engine import db
 from imgpipe.errors import SchemaTooNew
@@ -45,18 +45,23 @@ def check() -> None:
 
 def refuse_newer() -> None:
     """Refuse a database that a newer version has upgraded. Raises: ``SchemaTooNew``."""
-    applied = present()
-    if applied is not None and applied not in known():
-        raise SchemaTooNew(details={"schema": applied})
+    found = present()
+    if found is not None and found not in known():
+        raise SchemaTooNew(details={"schema": found})
 
 
 def present() -> str | None:
     """Return the revision of the database as it is, or None where it has none yet."""
     with db.engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-        return revision
+        return applied(connection)
+
+
+def applied(connection: Connection) -> str | None:
+    """Return the revision of the database behind a connection, or None where it has none yet."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
 
 
 def known() -> frozenset[str]:

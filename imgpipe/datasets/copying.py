@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Table, create_engine, delete, func, insert, make_url, select, text
 from sqlalchemy.orm import Session
 
 from imgpipe import installation
+from imgpipe.database import schema
 from imgpipe.database.depthmodels import DepthPixels
 from imgpipe.database.engine import db, engine_options, listen, writing
 from imgpipe.database.models import Base, Image, Installation, Tally, Thumbnail
@@ -118,7 +118,7 @@ def _tables() -> list[Table]:
 
 def _refuse_unlike(source: Connection) -> None:
     with db.engine.connect() as ours:
-        if _revisions(source) != _revisions(ours):
+        if schema.applied(source) != schema.applied(ours):
             raise Conflict("The schemas differ; run `db upgrade` on both installations first.")
         empty = all(_is_empty(ours, table) for table in _tables() if table is not Tally.__table__)
         if not empty and _contents(ours) != _contents(source):
@@ -129,10 +129,6 @@ def _contents(connection: Connection) -> tuple[Stock, Any]:
     """Return what tells a copy that is complete already from another installation."""
     ends = select(func.min(Image.position), func.max(Image.position), func.max(Image.sha256))
     return take_stock(connection), tuple(connection.execute(ends).one())
-
-
-def _revisions(connection: Connection) -> set[str]:
-    return set(MigrationContext.configure(connection).get_current_heads())
 
 
 def _is_empty(ours: Connection, table: Table) -> bool:

@@ -24,7 +24,7 @@ RETRY_S = 3  # no further try begins after this, so that no call takes longer th
 PART_BYTES = 8 * 2**20
 URL_S = 300
 TRUST_S = 5  # between two looks at the mark, each a request
-_MIME = {"jpg": "image/jpeg", "png": "image/png", "zip": "application/zip"}
+_MIME = {"jpg": "image/jpeg", "zip": "application/zip"}  # all else is a picture that its ending names
 log = logging.getLogger(__name__)
 
 
@@ -52,7 +52,8 @@ class ObjectStorage:
 
     def put(self, key: str, data: bytes) -> None:
         """Store the object; a reader sees it whole or not at all."""
-        mime = _MIME.get(key.rpartition(".")[2], "application/octet-stream")
+        suffix = key.rpartition(".")[2]
+        mime = _MIME.get(suffix, f"image/{suffix}")
         with _told_as_os_error():
             obstore.put(
                 self._store, check_key(key), data, attributes={"Content-Type": mime}, chunk_size=PART_BYTES
