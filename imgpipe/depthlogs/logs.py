@@ -1,6 +1,9 @@
 """Take depth logs in, list them, delete them; ``ranges`` reads what is in them."""
 
+import logging
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
@@ -22,7 +25,7 @@ from imgpipe.depthlogs.merging import merge
 from imgpipe.depthlogs.spacing import median_step
 from imgpipe.depthlogs.staging import Source, Staged
 from imgpipe.depthlogs.terms import Terms, agreed
-from imgpipe.errors import Busy, InvalidParameter, LogNotFound
+from imgpipe.errors import Busy, ImgpipeError, InvalidParameter, LogNotFound
 from imgpipe.extensions import parts
 from imgpipe.scanlines import resize
 from imgpipe.scanlines.cells import Block
@@ -33,6 +36,7 @@ from imgpipe.text import clean_text
 
 DEFAULT = "default"
 NAME_LENGTH = 100
+log = logging.getLogger(__name__)
 LARGE_BYTES = 64 << 20
 PLAIN = Terms()
 DEPTHS_READ = 64  # blocks
@@ -70,9 +74,26 @@ def accept(stream: BinaryIO, name: str = DEFAULT, terms: Terms = PLAIN, seal: Se
     Raises: ``InvalidParameter``, ``InvalidCsv``, ``Conflict`` where the log has other terms, ``Busy``.
     """
     check_name(name)
-    rules = terms_of(name, terms).rules
-    reader: Reader[Block] | Reader[Values] = read(stream) if rules.plain else read_values(stream, rules)
-    return store(reader, name, terms_of(name, with_unit(terms, reader.depth_unit)), seal)
+    with logged(name):
+        rules = terms_of(name, terms).rules
+        reader: Reader[Block] | Reader[Values] = read(stream) if rules.plain else read_values(stream, rules)
+        return store(reader, name, terms_of(name, with_unit(terms, reader.depth_unit)), seal)
+
+
+@contextmanager
+def logged(name: str) -> Iterator[None]:
+    """Log how an upload into a log, the block, ended: stored, or refused with its code."""
+    began, outcome = time.perf_counter(), "stored"
+    try:
+        yield
+    except ImgpipeError as error:
+        outcome = f"refused, {error.code}"
+        raise
+    except Exception:
+        outcome = "failed"
+        raise
+    finally:
+        log.info("depth log %s: %s, %.0f ms", name, outcome, (time.perf_counter() - began) * 1000)
 
 
 def terms_of(name: str, terms: Terms) -> Terms:

@@ -59,7 +59,7 @@ def accept(
             )
         return logs.accept(stream, name, terms, seal)
     logs.check_name(name)
-    with reading.opened(stream, kind, channel, parts.settings.data_dir) as extract:
+    with logs.logged(name), reading.opened(stream, kind, channel, parts.settings.data_dir) as extract:
         terms = logs.terms_of(name, _complete(name, terms, extract))
         return logs.store(_Channel(extract, terms.rules), name, terms, seal)
 
