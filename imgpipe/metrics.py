@@ -6,6 +6,7 @@ that the sums never fall, and the files are never more than the processes that r
 """
 
 import fcntl
+import logging
 import os
 import threading
 from pathlib import Path
@@ -14,8 +15,10 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+log = logging.getLogger(__name__)
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # by this name the library looks for its files
 MAX_SLOTS = 10_000
+FILE_BYTES = 1 << 20  # some thousands of counts; the library doubles a file that is full
 _FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _SLOW = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
@@ -70,10 +73,26 @@ class _Slot:
             held = os.open(self._folder / f"{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return number, held
             except BlockingIOError:
                 os.close(held)
+                continue
+            for kind in ("counter", "histogram"):
+                _reserve(self._folder / f"{kind}_{number}.db")
+            return number, held
         raise OSError(f"no free slot in {self._folder}")
+
+
+def _reserve(file: Path) -> None:
+    """Take the room of a file of counts on the disk at once.
+
+    It is mapped into memory: on a disk that is full later, a count in a hole of it would kill the process.
+    Raises: ``OSError`` when there is no room.
+    """
+    handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        os.posix_fallocate(handle, 0, FILE_BYTES)
+    finally:
+        os.close(handle)
 
 
 def set_up(folder: Path) -> None:
@@ -82,13 +101,20 @@ def set_up(folder: Path) -> None:
         return
     chosen = Path(os.environ.setdefault(FOLDER, str(folder)))
     chosen.mkdir(parents=True, exist_ok=True)
-    values.ValueClass = values.MultiProcessValue(_Slot(chosen).number)  # type: ignore[no-untyped-call]
+    slot = _Slot(chosen)
+    try:
+        slot.number()
+    except OSError as error:  # a full disk is no reason not to serve: this process counts for itself
+        log.warning("what happens is not counted for others: %s", error.strerror)
+        return
+    values.ValueClass = values.MultiProcessValue(slot.number)  # type: ignore[no-untyped-call]
 
 
 def render(*more: Collector) -> bytes:
     """Return all counts of all processes, and what ``more`` collect, in Prometheus' text format."""
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, os.environ[FOLDER])  # type: ignore[no-untyped-call]
+    if values.ValueClass is not values.MutexValue:
+        MultiProcessCollector(registry, os.environ[FOLDER])  # type: ignore[no-untyped-call]
     for collector in more:
         registry.register(collector)
     return generate_latest(registry)

@@ -96,6 +96,9 @@ class _Call(Thread):
             self.outcome.put(self._converse())
         except Exception as error:
             self.outcome.put(error)
+        finally:
+            for end in self.sockets:
+                end.close()
 
     def abandon(self) -> None:
         self.abandoned = True

@@ -154,6 +154,13 @@ class Server:
         with contextlib.closing(connection), connection:
             return list(connection.execute(statement))
 
+    def await_ready(self) -> None:
+        """Wait until the service says that all it needs is there; what it said last is kept for two seconds."""
+        deadline = time.monotonic() + START_S
+        while self.status("/api/health/ready") != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
     def await_all_done(self, timeout_s: float = 60) -> dict[str, Any]:
         """Wait until nothing is processing, and return the statistics."""
         deadline = time.monotonic() + timeout_s

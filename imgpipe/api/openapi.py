@@ -160,9 +160,13 @@ def _name_parameters(path: str, methods: Spec) -> None:
     names = [text for is_text, text in _pieces(path.replace("{", "<").replace("}", ">")) if not is_text]
     if names:
         plain: Spec = {"schema": {"type": "string"}}
+        known = {each["name"]: each["schema"] for each in methods.get("parameters", ())}
         methods["parameters"] = [
             {"name": name, "in": "path", "required": True, **PARAMETERS.get(name, plain)} for name in names
         ]
+        for parameter in methods["parameters"]:
+            if "enum" in known.get(parameter["name"], {}):  # the names that this installation has
+                parameter["schema"] = known[parameter["name"]]
 
 
 def _complete(operation: Spec, path: str, method: str, name: str, scope: Any) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import OperationalError
 
 from imgpipe.database.engine import db
+from imgpipe.database.sqlitefile import sqlite
 from imgpipe.errors import SchemaTooNew
 
 if TYPE_CHECKING:
@@ -73,7 +75,11 @@ def _make_file() -> None:
     """Make the file of a new SQLite database; nobody else does."""
     url = db.engine.url
     if url.get_backend_name() == "sqlite" and url.database:
-        Path(url.database).touch()
+        try:
+            Path(url.database).touch()
+        except OSError as error:  # as SQLite itself would say it
+            fault = sqlite.OperationalError("unable to open database file")
+            raise OperationalError("", None, fault) from error
 
 
 def _config() -> "Config":

@@ -11,6 +11,8 @@ from uuid import uuid4
 
 from imgpipe.storage.protocol import KEY, MARK, MissingObject, check_key
 
+LEAST_ROOM_BYTES = 64 * 1024  # with less not even a thumbnail is kept
+
 
 class LocalStorage:
     """Store each key as a file of that name below ``root``, which only ``write_mark`` makes."""
@@ -61,9 +63,12 @@ class LocalStorage:
                         yield key, time.time() - path.stat().st_mtime
 
     def ping(self) -> None:
-        """Look whether the folder can be written to. Raises: ``OSError``."""
+        """Look whether the folder can be written to and has room at all. Raises: ``OSError``."""
         if not self.root.is_dir() or not os.access(self.root, os.R_OK | os.W_OK | os.X_OK):
             raise OSError(errno.EACCES, "the storage's folder is missing, or can't be written")
+        room = os.statvfs(self.root)
+        if room.f_bavail * room.f_frsize < LEAST_ROOM_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def read_mark(self) -> str | None:
         """Read the file that tells whose storage this is."""

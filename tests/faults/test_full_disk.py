@@ -75,7 +75,7 @@ def test_a_full_disk_is_told_and_survived(small_disk: Path, spare_bytes: int) ->
         assert server.status("/api/health/status") == 200
         assert server.get(f"/api/images/{kept}")["status"] == "success"
         ballast.unlink()
-        assert server.status("/api/health/ready") == 200
+        server.await_ready()
         server.upload(photo)
         totals = server.await_all_done()
         assert (totals["total"], totals["success"]) == (2, 2)
