@@ -154,10 +154,10 @@ class Server:
         with contextlib.closing(connection), connection:
             return list(connection.execute(statement))
 
-    def await_ready(self) -> None:
-        """Wait until the service says that all it needs is there; what it said last is kept for two seconds."""
+    def await_ready(self, status: int = 200) -> None:
+        """Wait until readiness is told with ``status``; what was last said is kept for two seconds."""
         deadline = time.monotonic() + START_S
-        while self.status("/api/health/ready") != 200:
+        while self.status("/api/health/ready") != status:
             assert time.monotonic() < deadline
             time.sleep(0.1)
 
