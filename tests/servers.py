@@ -154,12 +154,14 @@ class Server:
         with contextlib.closing(connection), connection:
             return list(connection.execute(statement))
 
-    def await_ready(self, status: int = 200) -> None:
-        """Wait until readiness is told with ``status``; what was last said is kept for two seconds."""
+    def await_ready(self, status: int = 200) -> dict[str, Any]:
+        """Wait until readiness is told with ``status``, and return it: what was last said is kept for 2 s."""
         deadline = time.monotonic() + START_S
-        while self.status("/api/health/ready") != status:
+        while (said := requests.get(f"{self.url}/api/health/ready", timeout=60)).status_code != status:
             assert time.monotonic() < deadline
             time.sleep(0.1)
+        told: dict[str, Any] = said.json()
+        return told
 
     def await_all_done(self, timeout_s: float = 60) -> dict[str, Any]:
         """Wait until nothing is processing, and return the statistics."""
