@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.compose import Container, Image
+from imgpipe import config
+from tests.compose import Container, Image, services
 from tests.servers import ROOT, free_port
 
 
@@ -58,3 +59,16 @@ def test_the_command_line_works_in_a_container(container: Container) -> None:
     for command in (["python", "init_db.py"], ["flask", "--app", "wsgi", "config"]):
         done = container.run(command)
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("file", ["compose.yaml", "compose.sqlite.yaml"])
+def test_every_option_that_env_says_reaches_every_container_of_ours(file: str) -> None:
+    fixed = {"HOST", "PORT", "IMGPIPE_DATA_DIR", "DATABASE_URL", "IMGPIPE_JOBS", "CELERY_BROKER_URL"}
+    fixed |= {"IMGPIPE_STORAGE", "IMGPIPE_PROXY_HOPS", "IMGPIPE_ACCEL_PREFIX"}  # what the file itself decides
+    options = {entry.metadata["variable"]: "1" for entry in config.entries()}
+    needed = dict.fromkeys(("POSTGRES_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "x")
+    ours = [name for name in services(file, **needed) if name in ("web", "worker", "captions")]
+    assert ours
+    for name in ours:
+        environ = services(file, **needed, **options)[name].environ
+        assert {option for option in options if environ.get(option) != "1"} <= fixed

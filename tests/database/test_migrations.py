@@ -14,6 +14,7 @@ from imgpipe import create_app
 from imgpipe.config import load
 from imgpipe.database.engine import db
 from imgpipe.database.schema import downgrade, upgrade
+from imgpipe.errors import SchemaTooNew
 from tests.factories import AppFactory, upload
 from tests.postgres import on_sqlite
 
@@ -64,3 +65,20 @@ def test_a_connection_has_the_pragmas_that_the_promises_stand_on(make_app: AppFa
     with make_app().app_context(), db.engine.connect() as connection:
         found = {name: connection.execute(text(f"PRAGMA {name}")).scalar() for name in pragmas}
     assert found == pragmas
+
+
+def test_a_schema_that_a_newer_version_made_is_refused_in_one_sentence(app: Flask) -> None:
+    with app.app_context():
+        with db.engine.begin() as connection:
+            known = connection.scalar(text("SELECT version_num FROM alembic_version"))
+            connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        try:
+            with pytest.raises(SchemaTooNew) as raised:
+                upgrade()
+            told = app.test_cli_runner().invoke(args=["db", "upgrade"])
+        finally:
+            with db.engine.begin() as connection:
+                connection.execute(text("UPDATE alembic_version SET version_num = :known"), {"known": known})
+    assert "newer imgpipe" in raised.value.message
+    assert told.exit_code == 1
+    assert told.output.count("\n") == 1
