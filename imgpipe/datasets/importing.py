@@ -21,7 +21,7 @@ from imgpipe.datasets.annotations import Annotations, Found, Unfit
 from imgpipe.datasets.finding import Candidate
 from imgpipe.errors import ImageNotFound, ImgpipeError, TooLarge
 from imgpipe.extensions import parts
-from imgpipe.pictures import editing, intake
+from imgpipe.pictures import editing, intake, queue
 
 THREADS = 4
 IN_WORK = 128  # pictures queued ahead: enough for every worker, few enough that an interrupt costs nothing
@@ -164,4 +164,6 @@ def _await_some(pending: list[Outcome]) -> Iterator[Outcome]:
     for outcome in ended:
         yield replace(outcome, fault=faults.get(outcome.image_id, "deleted meanwhile"))
     if not ended:
+        for lane in queue.LANES:  # what was put off is taken up by whoever is there, be it this very thread
+            parts.jobs.wake(lane)
         time.sleep(LOOK_S)

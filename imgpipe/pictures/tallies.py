@@ -1,6 +1,7 @@
 """Keep the running totals in the transactions of what they count."""
 
 import random
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
@@ -13,6 +14,7 @@ from imgpipe.database.models import Image, Tally, Thumbnail
 
 TALLIES = cast(Table, Tally.__table__)
 SHARDS = 8
+_own = threading.local()
 
 
 def count(session: Session, **changes: int) -> None:
@@ -20,8 +22,18 @@ def count(session: Session, **changes: int) -> None:
     values = {name: TALLIES.c[name] + change for name, change in changes.items() if change}
     if not values:
         return
-    shard = random.randrange(SHARDS)  # a writer waits for another's commit in one of eight cases only
-    session.execute(update(TALLIES).where(TALLIES.c.shard == shard).values(**values))
+    session.execute(update(TALLIES).where(TALLIES.c.shard == _shard()).values(**values))
+
+
+def _shard() -> int:
+    """Return this thread's own: a transaction that took two could meet another that takes them the other way.
+
+    A writer waits for another's commit in one of eight cases only.
+    """
+    if not hasattr(_own, "shard"):
+        _own.shard = random.randrange(SHARDS)
+    shard: int = _own.shard
+    return shard
 
 
 @contextmanager
