@@ -156,8 +156,7 @@ def test_a_database_file_that_is_gone_is_503_until_it_is_back(tmp_path: Path, re
         for _ in range(6):
             answer = requests.post(f"{server.url}/api/images", files={"file": jpeg()}, timeout=10)
             assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
-        checks = requests.get(f"{server.url}/api/health/ready", timeout=10).json()["checks"]
-        assert checks["database"] == "down"
+        assert server.await_ready(503)["checks"]["database"] == "down"
         assert file.exists() == replaced
         move("imgpipe.db*", tmp_path, tmp_path / "second")
         move("imgpipe.db*", aside, tmp_path)

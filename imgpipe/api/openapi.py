@@ -166,7 +166,7 @@ def _name_parameters(path: str, methods: Spec) -> None:
         ]
         for parameter in methods["parameters"]:
             if "enum" in known.get(parameter["name"], {}):  # the names that this installation has
-                parameter["schema"] = known[parameter["name"]]
+                parameter["schema"] = known[parameter["name"]] | {"example": "medium"}
 
 
 def _complete(operation: Spec, path: str, method: str, name: str, scope: Any) -> None:

@@ -73,7 +73,7 @@ def test_a_larger_size_is_named_served_and_documented(make_app: AppFactory) -> N
     assert Image.open(BytesIO(client.get(urls["large"]).data)).size == (1280, 640)
     path = client.get("/api/openapi.json").json["paths"]["/api/images/{id}/thumbnails/{name}"]  # type: ignore[index]
     schemas = [parameter["schema"] for parameter in path["parameters"] if parameter["name"] == "name"]
-    assert schemas == [{"type": "string", "enum": list(urls)}]
+    assert schemas == [{"type": "string", "enum": list(urls), "example": "medium"}]
 
 
 def test_a_larger_transparent_one_keeps_its_alpha(make_app: AppFactory) -> None:
