@@ -90,6 +90,10 @@ def _look(session: Session, image: Image, captioner: Captioner) -> Situation:
     now = utc_now()
     latest = pause.lock(session)
     paused = latest is not None and pause.holds(latest, now)
+    # In this order: a twin that ends between the two looks is seen at it by the first, or its caption is by
+    # the second. The other way round it would be seen by neither, and paid for again.
+    twin_is_asked = _twin_is_asked(session, image)
+    known = _known(session, image, captioner.fingerprint)
     return Situation(
         now=now,
         timeout_s=parts.settings.caption_timeout_s,
@@ -97,8 +101,8 @@ def _look(session: Session, image: Image, captioner: Captioner) -> Situation:
         began_at=image.caption_began_at,
         has_caption=image.caption is not None,
         closed=authorship.is_closed(image),
-        known=_known(session, image, captioner.fingerprint),
-        twin_is_asked=_twin_is_asked(session, image),
+        known=known,
+        twin_is_asked=twin_is_asked,
         pause=latest.message if latest and paused else None,
         probing=latest is not None and not paused,
         asked=wishes.told(image),
