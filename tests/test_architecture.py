@@ -36,7 +36,7 @@ PLUGINS = {
     "imgpipe.captions.blip",
     "imgpipe.scanlines.figure",
 }
-MAX_LINES = 330
+MAX_LINES = 300
 
 MODULES = [path for path in PACKAGE.rglob("*.py") if "migrations" not in path.parts]
 DOORS = [ROOT / "wsgi.py", ROOT / "init_db.py"]

@@ -1,4 +1,4 @@
-"""Tell those who want to hear it that a log was stored, in the transaction that makes it visible."""
+"""Record for the webhooks that a log was stored, in the transaction that makes it visible."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,7 +10,7 @@ from imgpipe.extensions import parts
 STORED = "log.stored"
 
 
-def tell(session: Session, number: int) -> None:
+def record(session: Session, number: int) -> None:
     """Put the event into the outbox, with the log as it is now."""
     if urls := parts.settings.webhook_urls:
         statement = select(DepthLog).where(DepthLog.number == number)

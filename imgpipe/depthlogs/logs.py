@@ -216,7 +216,7 @@ def _store(draft: Draft, staged: Staged, name: str, seal: Seal | None) -> Receip
     receipt = _receipt(name, staged, replaced)
 
     def along(session: Session) -> None:
-        events.tell(session, draft.number)
+        events.record(session, draft.number)
         if seal:
             seal(session, receipt)
 

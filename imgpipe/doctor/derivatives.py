@@ -19,7 +19,7 @@ from imgpipe.doctor.files import Listing
 from imgpipe.errors import ImgpipeError
 from imgpipe.extensions import parts
 from imgpipe.imaging import pipeline
-from imgpipe.pictures import gallery, lifecycle, render
+from imgpipe.pictures import gallery, render, repair
 from imgpipe.storage.protocol import MissingObject
 
 _Row = Row[UUID, str, str, int, int]
@@ -73,10 +73,10 @@ def _restore(app: Flask, image_id: UUID) -> None:
                 data = stream.read()
             work = pipeline.run(data, parts.settings.thumbnails)
         except MissingObject:
-            lifecycle.fail_at_rest(image_id, "original_missing", "The original file is missing.")
+            repair.fail(image_id, "original_missing", "The original file is missing.")
         except ImgpipeError as error:
-            lifecycle.fail_at_rest(image_id, error.code, error.message)
+            repair.fail(image_id, error.code, error.message)
         else:
             made = [render.keep(image_id, derivative) for derivative in work.derivatives]
-            for key in lifecycle.replace_thumbnails(image_id, made):
+            for key in repair.replace_thumbnails(image_id, made):
                 gallery.discard(key)

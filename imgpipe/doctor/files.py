@@ -13,7 +13,7 @@ from imgpipe.database.models import Image, Thumbnail
 from imgpipe.database.walk import walk
 from imgpipe.errors import ImgpipeError
 from imgpipe.extensions import parts
-from imgpipe.pictures import lifecycle
+from imgpipe.pictures import repair
 
 YOUNG_S = 3600.0  # a file is written before its row
 BATCH = 500
@@ -77,7 +77,7 @@ def find_missing_originals() -> Iterator[str]:
 
 def forget_originals(ids: Sequence[str]) -> int:
     """Say of the originals what is true, that they were not kept; returns how many."""
-    lifecycle.forget_originals([UUID(id) for id in ids])
+    repair.forget_originals([UUID(id) for id in ids])
     return len(ids)
 
 

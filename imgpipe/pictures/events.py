@@ -1,4 +1,4 @@
-"""Tell those who want to hear it what happened to a picture, in the transaction in which it happens."""
+"""Record what happened to a picture for the webhooks, in the transaction in which it happens."""
 
 from typing import Literal
 from uuid import UUID
@@ -12,7 +12,7 @@ from imgpipe.extensions import parts
 Kind = Literal["image.succeeded", "image.failed", "image.captioned", "image.deleted"]
 
 
-def tell(session: Session, image_id: UUID, *kinds: Kind) -> None:
+def record(session: Session, image_id: UUID, *kinds: Kind) -> None:
     """Put events about a picture, as it is now, into the outbox; one that is to be deleted, before it is."""
     urls = parts.settings.webhook_urls
     image = session.get(Image, image_id, populate_existing=True) if urls and kinds else None

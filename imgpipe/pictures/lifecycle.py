@@ -6,24 +6,12 @@
 """
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    ColumnElement,
-    Row,
-    Select,
-    Table,
-    delete,
-    func,
-    insert,
-    select,
-    true,
-    update,
-)
+from sqlalchemy import ColumnElement, Row, Select, delete, func, select, true, update
 from sqlalchemy.orm import Session
 
 from imgpipe import metrics
@@ -33,11 +21,19 @@ from imgpipe.database.models import Image, Thumbnail, position_of
 from imgpipe.database.replays import Seal
 from imgpipe.errors import Conflict, ImageNotFound
 from imgpipe.jobs.protocol import Claim
-from imgpipe.pictures import alike, authorship, events, labels, search, tallies
+from imgpipe.pictures import alike, authorship, events, labels, search, tallies, thumbnails
 from imgpipe.pictures.outcome import Done, Failed, Later, Outcome
 from imgpipe.pictures.queue import CAPTION, IMAGES, PAUSED, RENDER, held, rows
 
-THUMBNAILS = cast(Table, Thumbnail.__table__)
+# What has to be known of a picture that goes, to take it out of everything that counts or lists it.
+_GONE = (
+    Image.status,
+    Image.worked_ms,
+    Image.original_key,
+    Image.position,
+    Image.labels,
+    Image.perceptual_hash,
+)
 ENDS = (None, PAUSED)  # a picture with this next stage is a success, whatever becomes of its caption
 log = logging.getLogger(__name__)
 
@@ -91,17 +87,15 @@ def settle(claim: Claim, outcome: Outcome) -> bool:
         if row is None:
             return False
         values = {"worked_ms": row.worked_ms + outcome.worked_ms, "running": False, "calling": False}
-        rendering = claim.stage == RENDER
-        with tallies.counting_bytes(session, claim.image_id) if rendering else nullcontext():
-            if isinstance(outcome, Later):
-                values |= _put_off(session, claim, row, outcome)
-            elif isinstance(outcome, Failed):
-                values |= _fail(session, outcome)
-            else:
-                values |= _finish(session, claim, row, outcome)
-            session.execute(update(IMAGES).where(IMAGES.c.id == claim.image_id).values(**values))
+        if isinstance(outcome, Later):
+            values |= _put_off(session, claim, row, outcome)
+        elif isinstance(outcome, Failed):
+            values |= _fail(session, outcome)
+        else:
+            values |= _finish(session, claim, row, outcome)
+        session.execute(update(IMAGES).where(IMAGES.c.id == claim.image_id).values(**values))
         _measure(row.status, values)  # before the commit: who sees the status finds it counted
-        events.tell(session, claim.image_id, *_events(row, values))
+        events.record(session, claim.image_id, *_events(row, values))
     level = logging.WARNING if isinstance(outcome, Failed) else logging.INFO
     log.log(level, "%s, attempt %d, %d ms", outcome.line, claim.attempt, outcome.worked_ms)
     return True
@@ -137,9 +131,7 @@ def _fail(session: Session, it: Failed) -> dict[str, Any]:
 
 
 def _finish(session: Session, claim: Claim, row: "Row[*tuple[Any, ...]]", it: Done) -> dict[str, Any]:
-    if it.thumbnails:
-        session.execute(delete(THUMBNAILS).where(THUMBNAILS.c.image_id == claim.image_id))
-        session.execute(insert(THUMBNAILS), [dict(each, image_id=claim.image_id) for each in it.thumbnails])
+    counts = {"stored_bytes": _keep_files(session, claim.image_id, row, it)}
     then, values = authorship.respect(row, it.then, it.values, rendering=claim.stage == RENDER)
     if values.get("caption"):
         if (row.caption, row.caption_source) != (values["caption"], values.get("caption_source")):
@@ -150,54 +142,26 @@ def _finish(session: Session, claim: Claim, row: "Row[*tuple[Any, ...]]", it: Do
         alike.change(session, row.position, row.perceptual_hash, values["perceptual_hash"])
     values |= {**_ended(), "stage": then, "due_at": utc_now() if then else None}
     if row.status == "success":  # only its caption was made anew
-        tallies.count(session, worked_ms=it.worked_ms)
+        counts["worked_ms"] = it.worked_ms
     elif then in ENDS:
-        tallies.count(session, success=1, worked_ms=row.worked_ms + it.worked_ms)
+        counts |= {"success": 1, "worked_ms": row.worked_ms + it.worked_ms}
         values |= {"status": "success", "processed_at": utc_now()}
+    tallies.count(session, **counts)
     return values
+
+
+def _keep_files(session: Session, image_id: UUID, row: "Row[*tuple[Any, ...]]", it: Done) -> int:
+    """Write which derivatives there are now; returns by how many bytes the picture's files have grown."""
+    grown = 0
+    if "original_key" in it.values:
+        grown += row.size_bytes * (bool(it.values["original_key"]) - bool(row.original_key))
+    if it.thumbnails:
+        grown += thumbnails.replace(session, image_id, it.thumbnails).grown_bytes
+    return grown
 
 
 def _ended() -> dict[str, Any]:
     return {"stage": None, "due_at": None, "crashes": 0, "changed_at": utc_now()}
-
-
-def fail_at_rest(image_id: UUID, code: str, sentence: str) -> None:
-    """End a successful picture that nobody works on as failed: files are lost that can't be made again."""
-    now = utc_now()
-    at_rest = (Image.id == image_id) & (Image.status == "success") & Image.stage.is_(None)
-    failed = {"status": "failed", "error": sentence, "error_code": code, "caption_status": "skipped"}
-    with writing(durable=True) as session:
-        statement = update(Image).where(at_rest).values(**failed, processed_at=now, changed_at=now)
-        worked_ms = session.scalar(statement.returning(Image.worked_ms))
-        if worked_ms is not None:
-            tallies.count(session, success=-1, failed=1, worked_ms=-worked_ms)
-            events.tell(session, image_id, "image.failed")
-
-
-def forget_originals(ids: Collection[UUID]) -> None:
-    """Say of the originals of pictures at rest that they are not kept."""
-    ours = Image.id.in_(ids) & Image.stage.is_(None)
-    with writing(durable=True) as session:
-        kept = (ours, Image.original_key.is_not(None))
-        sizes = update(Image).where(*kept).values(original_key=None, changed_at=utc_now())
-        tallies.count(session, stored_bytes=-sum(session.scalars(sizes.returning(Image.size_bytes))))
-
-
-def replace_thumbnails(image_id: UUID, thumbnails: Sequence[Mapping[str, Any]]) -> Collection[str]:
-    """Put these in the place of all thumbnails of a picture; returns the keys that no row names any more.
-
-    Of a picture that is gone those are the new ones.
-    """
-    given = {thumbnail["key"] for thumbnail in thumbnails}
-    with writing(durable=True) as session:
-        there = session.scalar(select(Image.id).where(Image.id == image_id).with_for_update())
-        if there is None:
-            return given
-        columns = delete(THUMBNAILS).where(THUMBNAILS.c.image_id == image_id).returning(THUMBNAILS.c.key)
-        with tallies.counting_bytes(session, image_id):
-            former = set(session.scalars(columns))
-            session.execute(insert(THUMBNAILS), [dict(row, image_id=image_id) for row in thumbnails])
-    return former - given
 
 
 def retry(image_id: UUID) -> str:
@@ -267,36 +231,21 @@ def remove(image_id: UUID) -> list[str]:
     with writing(durable=True) as session:
         # Locked first: a render that is just ending has then written its keys, or finds nothing left.
         session.execute(select(Image.id).where(Image.id == image_id).with_for_update())
-        events.tell(session, image_id, "image.deleted")
+        events.record(session, image_id, "image.deleted")
         freed = tallies.stored_bytes(session, image_id)
         keys = list(session.scalars(select(Thumbnail.key).where(Thumbnail.image_id == image_id)))
-        statement = (
-            delete(Image)
-            .where(Image.id == image_id)
-            .returning(
-                Image.status,
-                Image.worked_ms,
-                Image.original_key,
-                Image.position,
-                Image.labels,
-                Image.perceptual_hash,
-            )
-        )
-        row = session.execute(statement).one_or_none()
+        row = session.execute(delete(Image).where(Image.id == image_id).returning(*_GONE)).one_or_none()
         if row is None:
             raise ImageNotFound
         search.leave(session, row.position)
         alike.change(session, row.position, row.perceptual_hash, None)
         labels.change(session, row.position, row.labels, ())
-        success = row.status == "success"
-        tallies.count(
-            session,
-            total=-1,
-            success=-success,
-            failed=-(row.status == "failed"),
-            worked_ms=-row.worked_ms if success else 0,
-            stored_bytes=-freed,
-        )
+        gone = {"total": -1, "stored_bytes": -freed}
+        if row.status == "success":
+            gone |= {"success": -1, "worked_ms": -row.worked_ms}
+        elif row.status == "failed":
+            gone["failed"] = -1
+        tallies.count(session, **gone)
     return keys + [row.original_key] * bool(row.original_key)
 
 
@@ -318,5 +267,7 @@ def _hold(session: Session, claim: Claim) -> "Row[*tuple[Any, ...]] | None":
         IMAGES.c.caption_source,
         IMAGES.c.caption_asked,
         IMAGES.c.perceptual_hash,
+        IMAGES.c.original_key,
+        IMAGES.c.size_bytes,
     )
     return session.execute(select(*columns).where(held(claim)).with_for_update()).one_or_none()

@@ -2,8 +2,6 @@
 
 import random
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import cast
 from uuid import UUID
 
@@ -34,14 +32,6 @@ def _shard() -> int:
         _own.shard = random.randrange(SHARDS)
     shard: int = _own.shard
     return shard
-
-
-@contextmanager
-def counting_bytes(session: Session, image_id: UUID) -> Iterator[None]:
-    """Count by how much the block, a part of the transaction, changes the bytes of a picture's files."""
-    before = stored_bytes(session, image_id)
-    yield
-    count(session, stored_bytes=stored_bytes(session, image_id) - before)
 
 
 def stored_bytes(session: Session, image_id: UUID) -> int:
