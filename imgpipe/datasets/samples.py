@@ -12,8 +12,7 @@ from sqlalchemy import Row, and_, select
 from imgpipe.database.models import Image, Thumbnail
 from imgpipe.datasets.selection import Selection, Split, side_of, walk
 from imgpipe.extensions import parts
-from imgpipe.imaging.geometry import fit
-from imgpipe.imaging.recipe import SQUARE, SQUARE_PX
+from imgpipe.imaging.recipe import SQUARE, square_box
 from imgpipe.pictures.originals import open_original
 from imgpipe.storage.protocol import MissingObject, Storage
 
@@ -72,9 +71,7 @@ class Sample:
         """Return where the picture lies in its square: left, top, right, bottom, px; None for other sizes."""
         if self.recipe.size != SQUARE:
             return None
-        width, height = fit((self.row.facts["width"], self.row.facts["height"]), SQUARE_PX)
-        left, top = (SQUARE_PX - width) // 2, (SQUARE_PX - height) // 2
-        return [left, top, left + width, top + height]
+        return list(square_box((self.row.facts["width"], self.row.facts["height"])))
 
     def describe(self) -> dict[str, Any]:
         """Return what is known of it; ``width`` and ``height`` are the upright original's, px."""

@@ -6,6 +6,8 @@ from io import BytesIO
 from PIL import ImageCms, ImageMath
 from PIL.Image import Image, new
 
+from imgpipe.imaging.geometry import Size, centred
+
 _SRGB = ImageCms.createProfile("sRGB")
 _SMOOTH = {"1": "L", "P": "RGB"}
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
@@ -61,9 +63,9 @@ def shows_through(picture: Image) -> bool:
     return picture.mode == "RGBA" and picture.getchannel("A").getextrema() != (255, 255)
 
 
-def lay_on(picture: Image, color: tuple[int, int, int], size: tuple[int, int]) -> Image:
+def lay_on(picture: Image, color: tuple[int, int, int], size: Size) -> Image:
     """Centre an RGB or RGBA picture on an opaque canvas of ``size``, cropping nothing."""
     canvas = new("RGB", size, color)
-    corner = (size[0] - picture.width) // 2, (size[1] - picture.height) // 2
-    canvas.paste(picture, corner, picture if picture.mode == "RGBA" else None)
+    box = centred(picture.size, size)
+    canvas.paste(picture, box, picture if picture.mode == "RGBA" else None)
     return canvas

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from PIL.Image import Image, Transpose
 
 Size = tuple[int, int]
+Box = tuple[int, int, int, int]
 
 # EXIF 2.32, tag 0x0112: how to turn the stored picture so that it stands upright.
 _TURNS = {
@@ -45,6 +46,12 @@ def fit(size: Size, limit: int) -> Size:
     if aspect <= 1:
         return _nearest(limit * aspect, lambda short: abs(aspect - short / limit)), limit
     return limit, _nearest(limit / aspect, lambda short: abs(aspect - limit / short))
+
+
+def centred(size: Size, canvas: Size) -> Box:
+    """Return where a picture lies that is centred on a canvas: left, top, right, bottom, px."""
+    left, top = (canvas[0] - size[0]) // 2, (canvas[1] - size[1]) // 2
+    return left, top, left + size[0], top + size[1]
 
 
 def _nearest(side: float, error: Callable[[int], float]) -> int:

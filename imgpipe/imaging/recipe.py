@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from imgpipe.imaging.geometry import Size, fit
+from imgpipe.imaging.geometry import Box, Size, centred, fit
 
 SQUARE = "square"
 SQUARE_PX = 512
@@ -42,6 +42,11 @@ class Recipe:
 
 
 RECIPE = Recipe()
+
+
+def square_box(upright: Size) -> Box:
+    """Return where a picture of this upright size lies in its square: left, top, right, bottom, px."""
+    return centred(fit(upright, SQUARE_PX), (SQUARE_PX, SQUARE_PX))
 
 
 def read_recipe(raw: str) -> Recipe:
