@@ -23,7 +23,7 @@ from imgpipe.storage.local import LocalStorage
 from imgpipe.storage.marked import MarkedStorage
 from imgpipe.version import __version__ as __version__
 from imgpipe.webhooks.backlog import WebhookBacklog
-from imgpipe.webhooks.delivery import Courier
+from imgpipe.webhooks.delivery import Sender
 from imgpipe.webhooks.queue import AT_ONCE
 from imgpipe.webhooks.queue import STAGE as WEBHOOK
 
@@ -61,8 +61,8 @@ def _join(settings: Settings, app: Flask, pictures: Backlog) -> Backlog:
     """Put the lane of the webhooks beside those of the pictures."""
     if not settings.webhook_urls:
         return pictures
-    courier = Courier(settings.webhook_urls, settings.webhook_secret)
-    webhooks = WebhookBacklog(app, courier, settings.lease_s)
+    sender = Sender(settings.webhook_urls, settings.webhook_secret)
+    webhooks = WebhookBacklog(app, sender, settings.lease_s)
     by_stage = {stage: pictures for stages in queue.LANES.values() for stage in stages}
     return Backlogs(
         {**dict.fromkeys(queue.LANES, pictures), WEBHOOK: webhooks}, {**by_stage, WEBHOOK: webhooks}

@@ -19,7 +19,7 @@ _subject: ContextVar[str] = ContextVar("subject", default="-")
 
 
 @contextmanager
-def about(subject: str) -> Iterator[None]:
+def tagged(subject: str) -> Iterator[None]:
     """Mark every line logged in this block, in this thread, with a request's or picture's id."""
     token = _subject.set(subject)
     try:
@@ -28,7 +28,7 @@ def about(subject: str) -> Iterator[None]:
         _subject.reset(token)
 
 
-def mark(subject: str) -> None:
+def tag(subject: str) -> None:
     """Mark every line logged from here on, in this thread."""
     _subject.set(subject)
 

@@ -79,19 +79,19 @@ class ClientReader(SocketUnreader):  # type: ignore[misc]
         self.sock.settimeout(0)
         with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError):
             return bytes(self.sock.recv(size))
-        patience_s = self._patience_s()
-        if limit_s is not None and limit_s < patience_s:  # gunicorn drains a body by a clock of its own
+        timeout_s = self._timeout_s()
+        if limit_s is not None and limit_s < timeout_s:  # gunicorn drains a body by a clock of its own
             self.sock.settimeout(limit_s)
             return bytes(self.sock.recv(size))
-        with self._out_of_turn():
-            if patience_s > 0:
-                self.sock.settimeout(patience_s)
+        with self._lent_turn():
+            if timeout_s > 0:
+                self.sock.settimeout(timeout_s)
                 with contextlib.suppress(TimeoutError):
                     return bytes(self.sock.recv(size))
         self._stalled = True
         raise RequestTimeout
 
-    def _patience_s(self) -> float:
+    def _timeout_s(self) -> float:
         """Return how long the next byte may take, s; nothing once the request was given up."""
         if self._stalled:
             return 0
@@ -100,7 +100,7 @@ class ClientReader(SocketUnreader):  # type: ignore[misc]
         return min(limits.no_byte_s, due_s - self._waited_s)
 
     @contextlib.contextmanager
-    def _out_of_turn(self) -> Iterator[None]:
+    def _lent_turn(self) -> Iterator[None]:
         self._turns.release()
         began = time.monotonic()
         try:

@@ -33,7 +33,7 @@ def lines(folder: Path) -> list[str]:
 
 def test_a_text_line_tells_time_level_subject_place_and_message(tmp_path: Path) -> None:
     logs.set_up(tmp_path, "text", "INFO")
-    with logs.about("0190-picture"):
+    with logs.tagged("0190-picture"):
         log.warning("slow: %d ms", 7)
     log.info("outside")
     found = [match.groups() for line in lines(tmp_path) if (match := LINE.fullmatch(line))]
@@ -121,7 +121,7 @@ import sys, warnings
 from pathlib import Path
 from imgpipe import logs
 logs.set_up(Path(sys.argv[1]), "json", "INFO")
-with logs.about("some-picture"):
+with logs.tagged("some-picture"):
     warnings.warn("Possibly corrupt EXIF data.\\nSo it goes.")
 """
     done = subprocess.run(

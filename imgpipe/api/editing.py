@@ -14,7 +14,7 @@ from imgpipe.database.labelmodels import EarlierCaption
 from imgpipe.database.models import Image
 from imgpipe.errors import Conflict, PreconditionFailed
 from imgpipe.extensions import parts
-from imgpipe.pictures import editing, recaption, wishes
+from imgpipe.pictures import editing, prompts, recaption
 
 blp = Blueprint("editing", __name__, description="Captions and labels by people")
 
@@ -32,7 +32,7 @@ class WishSchema(ma.Schema):
     """How to ask for a caption."""
 
     prompt = fields.String(
-        validate=validate.Length(1, wishes.PROMPT_LENGTH),
+        validate=validate.Length(1, prompts.PROMPT_LENGTH),
         metadata={"description": "may use {original_name} and {labels}"},
     )
     overwrite_human = fields.Boolean(

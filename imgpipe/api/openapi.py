@@ -81,7 +81,7 @@ def complete(spec: Spec, app: Flask) -> Spec:
         for method, operation in methods.items():
             if method != "parameters":
                 _complete(operation, path, method, *views[path, method.upper()])
-                _exemplify(operation, components)
+                _add_example(operation, components)
     return spec
 
 
@@ -113,7 +113,7 @@ def fields_of(schema: Spec, spec: Spec, prefix: str = "", depth: int = 3) -> Ite
     for name, inner in schema.get("properties", {}).items():
         inner = resolved(inner, spec["components"])
         required = name in (schema.get("required") or ())
-        yield {"name": prefix + name, "type": _type(inner), "required": required, **_told(inner)}
+        yield {"name": prefix + name, "type": _type(inner), "required": required, **_describe(inner)}
         if depth:
             yield from fields_of(inner, spec, f"{prefix}{name}.", depth - 1)
 
@@ -128,7 +128,7 @@ def resolved(schema: Spec, components: Spec) -> Spec:
     return found
 
 
-def _told(schema: Spec) -> Spec:
+def _describe(schema: Spec) -> Spec:
     told = schema.get("description", "")
     if values := [value for value in schema.get("enum") or () if value is not None]:
         told = f"{told} One of {', '.join(map(str, values))}.".strip()
@@ -181,7 +181,7 @@ def _complete(operation: Spec, path: str, method: str, name: str, scope: Any) ->
         content = answers["200"].setdefault("content", {})
         content.pop("image/*", None)
         content[binary] = {"schema": dict(BINARY)}
-    _let_generators_in(answers.get("200", {}).get("content", {}))
+    _name_bytes_for_generators(answers.get("200", {}).get("content", {}))
     statuses = {*_EVERYWHERE, *(_WITH_KEYS if scope != PUBLIC else ()), *((404,) if "{" in path else ())}
     statuses |= {404} if name == "frames_show_frames" else set()
     statuses |= {403, *_WITH_BODY} if method in ("post", "put", "patch") else set()
@@ -192,7 +192,7 @@ def _complete(operation: Spec, path: str, method: str, name: str, scope: Any) ->
     answers.pop("default", None)
 
 
-def _let_generators_in(content: Spec) -> None:
+def _name_bytes_for_generators(content: Spec) -> None:
     """Name bytes by the one media type that every generator knows, beside their own."""
     if content and not {"application/json", "application/octet-stream"} & content.keys():
         content["application/octet-stream"] = {"schema": dict(BINARY)}
@@ -225,7 +225,7 @@ def _error(leaves: list[type[ImgpipeError]]) -> Spec:
     return {"description": told, "content": {"application/json": {"schema": schema, "example": example}}}
 
 
-def _exemplify(operation: Spec, components: Spec) -> None:
+def _add_example(operation: Spec, components: Spec) -> None:
     bodies = [operation.get("requestBody", {})]
     bodies += [answer for code, answer in operation["responses"].items() if code[0] == "2"]
     for body in bodies:

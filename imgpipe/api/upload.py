@@ -80,7 +80,7 @@ def upload(query: dict[str, bool | None]) -> Response:
 
 
 def upload_once(shape: Callable[[Image], Answer]) -> Response:
-    """Take in the picture that was sent, once for each idempotency key, known bytes as this place wishes."""
+    """Take in the picture that was sent, once for each idempotency key, known bytes as this place prompts."""
     return _take_once(None, lambda taken: shape(taken.image))
 
 

@@ -47,25 +47,25 @@ class Endpoint:
 
     def unfit(self, code: Code, message: str, raw: Any) -> CaptionError:
         """Tell that an answer 200 is no caption; it is not worth another try, which would cost again."""
-        return CaptionError(code, self._tell(message), raw=redact_json(raw, self.key))
+        return CaptionError(code, self._sentence(message), raw=redact_json(raw, self.key))
 
-    def _tell(self, message: str) -> str:
+    def _sentence(self, message: str) -> str:
         """Say who answered, from where, and what; fit for a stranger."""
         host = urlsplit(self.url).hostname or "no host"
         return redact(f"{self.who} at {host}: {message}", self.key, MESSAGE_LENGTH)
 
     def _judge(self, answer: Answer) -> CaptionError:
         error = judge(answer.status, answer.headers, _parse_leniently(answer.body), self.key)
-        error.message = self._tell(f"HTTP {answer.status}: {error.message}")
+        error.message = self._sentence(f"HTTP {answer.status}: {error.message}")
         return error
 
     def _parse(self, answer: Answer) -> Any:
         if not answer.whole:
-            raise CaptionError("invalid_answer", self._tell("The answer is longer than 1 MiB."))
+            raise CaptionError("invalid_answer", self._sentence("The answer is longer than 1 MiB."))
         try:
             return json.loads(answer.body, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
-            raise CaptionError("invalid_answer", self._tell("The answer is not valid JSON.")) from error
+            raise CaptionError("invalid_answer", self._sentence("The answer is not valid JSON.")) from error
 
     def _headers(self) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": "imgpipe", "Connection": "close"}
@@ -75,11 +75,11 @@ class Endpoint:
         try:
             return exchange(request, self.timeout_s)
         except TimeoutError as error:
-            message = self._tell(f"There was no answer within {self.timeout_s:g} s.")
+            message = self._sentence(f"There was no answer within {self.timeout_s:g} s.")
             raise CaptionError("timeout", message, retryable=True) from error
         except (OSError, ValueError) as error:  # a host name too long is a ValueError
             reason = getattr(error, "strerror", None) or type(error).__name__
-            message = self._tell(f"It could not be reached: {reason}.")
+            message = self._sentence(f"It could not be reached: {reason}.")
             raise CaptionError("network_error", message, retryable=True) from error
 
 

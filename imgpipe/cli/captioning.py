@@ -7,7 +7,7 @@ import click
 from flask.cli import with_appcontext
 
 from imgpipe.cli.images import chosen
-from imgpipe.cli.work import drain, faults_told, interruptible, tell
+from imgpipe.cli.work import drain, echo_line, faults_reported, interruptible
 from imgpipe.datasets import runs
 from imgpipe.datasets.runs import Change, Rewriting, Run
 from imgpipe.datasets.selection import Selection
@@ -62,14 +62,14 @@ def caption_images(
 def _rewrite(selection: Selection, rewriting: Rewriting, dry_run: bool) -> None:
     if any(not old for old, _ in rewriting.replacements):
         raise click.UsageError("--replace: there must be something to replace.")
-    with faults_told():
+    with faults_reported():
         _show(runs.rewrite(selection, rewriting, dry_run=dry_run), "captions", dry_run)
 
 
 def _caption(run: Run, dry_run: bool) -> None:
     if parts.captioner is None:
         raise click.ClickException("No captioner is configured; set IMGPIPE_CAPTIONER.")
-    with faults_told():
+    with faults_reported():
         recaption.refuse_unable(run.wish)
         if left := recaption.waiting(run.key):
             click.echo(f"{left:,} pictures of an interrupted run are still queued; going on with them.")
@@ -92,10 +92,10 @@ def _preview(run: Run) -> None:
         return
     with interruptible():
         for change in runs.preview(run):
-            tell_change(change)
+            show_change(change)
 
 
-def tell_change(change: Change) -> None:
+def show_change(change: Change) -> None:
     """Show what is there and what would be, one above the other."""
     click.echo(f"{change.image_id} {_plain(change.name)}")
     click.echo(f"  is:  {_plain(change.before or '')}")
@@ -111,9 +111,9 @@ def _show(changes: Iterator[Change], what: str, dry_run: bool) -> None:
     changed = failed = 0
     for change in changes:
         if change.fault:
-            tell(f"{change.image_id}: {change.fault}")
+            echo_line(f"{change.image_id}: {change.fault}")
         elif changed < SHOWN:
-            tell_change(change)
+            show_change(change)
         failed += change.fault is not None
         changed += change.fault is None
     would = "would change" if dry_run else "changed"
@@ -138,6 +138,6 @@ def label_images(
         raise click.UsageError("Say what: --add or --remove.")
     if not everything and not any(query.values()):
         raise click.UsageError("Say which: --id, --label, --q or --all.")
-    with faults_told():
+    with faults_reported():
         changes = runs.label(Selection(**query), split(add), split(remove), dry_run=dry_run)
         _show(changes, "pictures", dry_run)

@@ -7,7 +7,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import Connection
 
 from imgpipe import config, installation
-from imgpipe.cli.work import faults_told, interruptible
+from imgpipe.cli.work import faults_reported, interruptible
 from imgpipe.datasets import copying
 from imgpipe.extensions import parts
 from imgpipe.storage.local import LocalStorage
@@ -32,7 +32,7 @@ def copy_installation(url: str, media: Path | None, allow_missing: bool) -> None
     """
     given = {"DATABASE_URL": url, "IMGPIPE_DATA_DIR": str(parts.settings.data_dir)}
     origin = LocalStorage(media) if media else None
-    with interruptible(), faults_told(), copying.opening(config.load(given).database_url) as source:
+    with interruptible(), faults_reported(), copying.opening(config.load(given).database_url) as source:
         keys, wanted = copying.keys(source), copying.take_stock(source)
         missing = _look_for(keys, origin)
         if missing and not allow_missing:

@@ -6,7 +6,7 @@ import click
 from flask.cli import with_appcontext
 
 from imgpipe import doctor
-from imgpipe.cli.work import faults_told
+from imgpipe.cli.work import faults_reported
 
 
 @click.command("doctor")
@@ -17,8 +17,8 @@ def examine(ctx: click.Context, fix: bool) -> None:
     """Compare database and storage; exit code 1 when something is wrong and not mended."""
     click.echo(f"{'':<22} {'found':>7} {'mended':>7}")
     left = 0
-    with faults_told():
-        for report in doctor.examine(fix, _tell_progress):
+    with faults_reported():
+        for report in doctor.examine(fix, _show_progress):
             left += report.left
             click.echo(
                 f"{report.check.name:<22} {report.found:>7,} {report.mended:>7,}  {_explain(report)}".rstrip()
@@ -29,7 +29,7 @@ def examine(ctx: click.Context, fix: bool) -> None:
         ctx.exit(1)
 
 
-def _tell_progress(report: doctor.Report) -> None:
+def _show_progress(report: doctor.Report) -> None:
     """Write over the last line of a terminal; a file gets the result alone."""
     if sys.stderr.isatty():
         line = f"{report.check.name}: {report.found:,} found, {report.mended:,} mended …"

@@ -40,7 +40,11 @@ def import_frames(
 ) -> None:
     """Store the CSV, LAS or DLIS in FILE, of any size, all of it or nothing."""
     size_bytes = file.stat().st_size
-    with file.open("rb", 0) as raw, click.progressbar(length=size_bytes, label=file.name) as bar, _told():
+    with (
+        file.open("rb", 0) as raw,
+        click.progressbar(length=size_bytes, label=file.name) as bar,
+        _faults_reported(),
+    ):
         terms = Terms(
             scale=None if scale_text is None else scale.parse(scale_text),
             nulls=None if nulls_text is None else scale.parse_nulls(nulls_text),
@@ -65,7 +69,7 @@ def import_frames(
 @click.option("--json", "as_json", is_flag=True, help="one JSON object a frame, each on a line of its own")
 def inspect_frames(file: Path, as_json: bool) -> None:
     """List what is in a LAS or DLIS file: its frames, their index, and their channels."""
-    with file.open("rb") as stream, _told():
+    with file.open("rb") as stream, _faults_reported():
         found = wellfiles.inspect(stream)
     for frame in found:
         for line in [json.dumps(asdict(frame))] if as_json else _describe(frame):
@@ -90,8 +94,8 @@ def _describe(frame: Frame) -> Iterator[str]:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Tell what goes wrong without a traceback, and end with exit code 1."""
+def _faults_reported() -> Iterator[None]:
+    """Report what goes wrong without a traceback, and end with exit code 1."""
     try:
         yield
     except ImgpipeError as error:
@@ -101,8 +105,8 @@ def _told() -> Iterator[None]:
 class _Watched(io.RawIOBase):
     """Tell how many bytes have been read."""
 
-    def __init__(self, raw: io.RawIOBase, tell: Callable[[int], None]) -> None:
-        self._raw, self._tell = raw, tell
+    def __init__(self, raw: io.RawIOBase, advance: Callable[[int], None]) -> None:
+        self._raw, self._advance = raw, advance
 
     def readable(self) -> bool:
         return True
@@ -115,7 +119,7 @@ class _Watched(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         count = self._raw.readinto(buffer)
-        self._tell(count or 0)
+        self._advance(count or 0)
         return count
 
 

@@ -9,7 +9,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup
 
-from imgpipe.cli.work import drain, faults_told, interruptible, tell
+from imgpipe.cli.work import drain, echo_line, faults_reported, interruptible
 from imgpipe.datasets import exporting, finding, importing, samples, selection
 from imgpipe.datasets.finding import Passed
 from imgpipe.datasets.importing import Texts
@@ -44,7 +44,7 @@ def import_images(ctx: click.Context, places: tuple[Path, ...], queue_only: bool
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     take_in = importing.take_in if queue_only else importing.take_in_and_process
     new = known = failed = 0
-    with interruptible(), faults_told():
+    with interruptible(), faults_reported():
         if not queue_only:
             parts.jobs.start()
         passed, texts = Passed(), Texts()
@@ -53,25 +53,25 @@ def import_images(ctx: click.Context, places: tuple[Path, ...], queue_only: bool
         with closing(outcomes), click.progressbar(length=length, label="importing", show_pos=True) as bar:
             for outcome in outcomes:
                 for told in filter(None, (outcome.fault, outcome.note)):
-                    tell(f"{outcome.path}: {told}")
+                    echo_line(f"{outcome.path}: {told}")
                 failed += outcome.fault is not None
                 known += outcome.known and outcome.fault is None
                 new += not outcome.known and outcome.fault is None
                 bar.update(1)
-    _tell_what_was_left(passed, texts)
+    _show_skipped(passed, texts)
     if not length:
         raise click.ClickException("No picture was found.")
     click.echo(f"{new:,} new, {known:,} already in, {failed:,} failed")
     ctx.exit(1 if failed else 0)
 
 
-def _tell_what_was_left(passed: Passed, texts: Texts) -> None:
+def _show_skipped(passed: Passed, texts: Texts) -> None:
     for path, count in texts.unused():
-        tell(f"{path}: {count:,} lines name no picture that was found below its folder")
+        echo_line(f"{path}: {count:,} lines name no picture that was found below its folder")
     for link in passed.links:
-        tell(f"{link}: a link to a folder, which is not followed; name the folder itself")
+        echo_line(f"{link}: a link to a folder, which is not followed; name the folder itself")
     if str(passed):
-        tell(str(passed))
+        echo_line(str(passed))
 
 
 @images.command("process")
@@ -102,7 +102,7 @@ def export_images(
     An earlier export in OUT is replaced once the new one is complete. size=original carries EXIF and GPS.
     """
     written = missing = 0
-    with faults_told():
+    with faults_reported():
         recipe = Recipe(Selection(**query), size, prefix, read_split(split) if split else ())
         with (
             closing(exporting.export(out, form, recipe)) as exported,
@@ -111,7 +111,7 @@ def export_images(
             for sample in exported:
                 lost = sample.data is None and form != "jsonl"
                 if lost:
-                    tell(f"{sample.row.id}: its file is missing; `doctor --fix` may bring it back")
+                    echo_line(f"{sample.row.id}: its file is missing; `doctor --fix` may bring it back")
                 missing += lost
                 written += not lost
                 bar.update(1)

@@ -7,7 +7,7 @@ import click
 from flask.cli import AppGroup
 
 from imgpipe import keys as store
-from imgpipe.cli.work import faults_told, tell
+from imgpipe.cli.work import echo_line, faults_reported
 from imgpipe.clock import utc_now
 from imgpipe.database.models import ApiKey
 
@@ -39,16 +39,16 @@ def _name(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @click.option("--expires", type=_Lifetime(), help="after how long it is void, such as 90d; without: never")
 def create_key(name: str, scope: str, expires: timedelta | None) -> None:
     """Make a key called NAME and show it, this once, alone on the last line."""
-    with faults_told():
+    with faults_reported():
         key = store.create(name, scope, expires)
-    tell("Keep it safe; it is not stored and cannot be shown again.")
+    echo_line("Keep it safe; it is not stored and cannot be shown again.")
     click.echo(key)
 
 
 @keys.command("list")
 def list_keys() -> None:
     """List every key that was ever made, without the keys themselves."""
-    with faults_told():
+    with faults_reported():
         rows = store.listed()
     for row in rows:
         click.echo(f"{row.name:<30} {row.scope:<7} made {row.created_at:%Y-%m-%d}  {_state(row)}")
@@ -60,7 +60,7 @@ def list_keys() -> None:
 @click.argument("name")
 def revoke_key(name: str) -> None:
     """Take the key called NAME out of force; within a second no process accepts it any more."""
-    with faults_told():
+    with faults_reported():
         store.revoke(name)
     click.echo(f"{name} is revoked.")
 

@@ -47,7 +47,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 @contextmanager
-def faults_told() -> Iterator[None]:
+def faults_reported() -> Iterator[None]:
     """End the command with one line when database or storage is away, or something is refused."""
     try:
         yield
@@ -63,7 +63,7 @@ def faults_told() -> Iterator[None]:
 
 def drain() -> None:
     """Let this process work until the queue is empty, with a progress bar."""
-    with interruptible(), faults_told():
+    with interruptible(), faults_reported():
         left = queue.queued()
         if not left:
             click.echo("Nothing is queued.")
@@ -78,7 +78,7 @@ def drain() -> None:
                 bar.update(max(0, before - left))
 
 
-def tell(line: str) -> None:
+def echo_line(line: str) -> None:
     """Write one line on stderr above the bar; what could turn the terminal upside down is replaced."""
     plain = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
     clear = "\r\033[K" if sys.stdout.isatty() else ""

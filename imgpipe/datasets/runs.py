@@ -15,7 +15,7 @@ from imgpipe.database.models import Image
 from imgpipe.datasets.selection import Selection, matching, walk
 from imgpipe.errors import Conflict, ImageNotFound, InvalidParameter
 from imgpipe.extensions import parts
-from imgpipe.pictures import authorship, caption, editing, recaption, wishes
+from imgpipe.pictures import authorship, caption, editing, prompts, recaption
 from imgpipe.storage.protocol import MissingObject
 
 
@@ -85,7 +85,7 @@ def preview(run: Run) -> Iterator[Change]:
 def _try(image: Image) -> Change:
     assert parts.captioner is not None
     try:
-        made = wishes.steered(image, parts.captioner).caption(caption.medium(image.id))
+        made = prompts.steered(image, parts.captioner).caption(caption.medium(image.id))
     except CaptionError as error:
         return Change(image.id, image.original_name, image.caption, None, f"{error.code}: {error.message}")
     except MissingObject:

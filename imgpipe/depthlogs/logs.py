@@ -129,7 +129,7 @@ def with_unit(terms: Terms, found: str | None) -> Terms:
     return replace(terms, depth_unit=terms.depth_unit or found)
 
 
-def _told(terms: Terms) -> dict[str, Any]:
+def _of_terms(terms: Terms) -> dict[str, Any]:
     return {name: value for name, value in terms.columns().items() if name != "nulls"}
 
 
@@ -189,7 +189,7 @@ def _receipt(name: str, staged: Staged, replaced: int) -> Receipt:
         depth_step=staged.depth_step,
         source_width=staged.source_width,
         clipped=None if staged.terms.scale is None else staged.clipped,
-        **_told(staged.terms),
+        **_of_terms(staged.terms),
     )
 
 

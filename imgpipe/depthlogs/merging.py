@@ -12,7 +12,7 @@ from imgpipe.scanlines.rows import Depths
 
 
 @dataclass(frozen=True, slots=True)
-class Territories:
+class Spans:
     """From which depth to which, ends included, new rows belong to each of the ascending blocks.
 
     That is at least where its own rows lie. The gap behind a block that is less than half full belongs to
@@ -29,25 +29,25 @@ class Territories:
         return np.asarray(2 * block + 2 - (depths <= highs[block]))
 
 
-def divide(blocks: Sequence[Found]) -> Territories:
+def divide(blocks: Sequence[Found]) -> Spans:
     """Divide all depths among the blocks and the gaps that belong to none."""
     lows = np.array([block.depth_min for block in blocks])
     highs = np.array([block.depth_max for block in blocks])
     small = np.array([2 * block.rows < block_rows(block.width) for block in blocks], bool)
     if not len(blocks):
-        return Territories(lows, highs)
+        return Spans(lows, highs)
     to_next = np.append(np.nextafter(lows[1:], -np.inf), np.inf)
     to_last = np.append(-np.inf, np.nextafter(highs[:-1], np.inf))
     taken_by_last = np.append(False, small[:-1])
-    return Territories(np.where(small & ~taken_by_last, to_last, lows), np.where(small, to_next, highs))
+    return Spans(np.where(small & ~taken_by_last, to_last, lows), np.where(small, to_next, highs))
 
 
 def merge(new: Iterable[Lines], blocks: Sequence[Found], take: Callable[[Found], Lines]) -> Iterator[Lines]:
     """Yield the blocks to write for rows that ascend; ``take`` is asked for each block that these replace."""
-    territories = divide(blocks)
+    spans = divide(blocks)
     cutter = Cutter()
     place, old = -1, None
-    for reached, lines in _runs(new, territories):
+    for reached, lines in _runs(new, spans):
         if reached != place:
             if old is not None:
                 yield from cutter.add(old)
@@ -65,10 +65,10 @@ def merge(new: Iterable[Lines], blocks: Sequence[Found], take: Callable[[Found],
     yield from cutter.cut()
 
 
-def _runs(new: Iterable[Lines], territories: Territories) -> Iterator[tuple[int, Lines]]:
+def _runs(new: Iterable[Lines], spans: Spans) -> Iterator[tuple[int, Lines]]:
     """Yield rows that belong to one place, and the place."""
     for lines in new:
-        places = territories.of(lines.depths)
+        places = spans.of(lines.depths)
         ends = [*(np.flatnonzero(np.diff(places)) + 1).tolist(), len(lines)]
         start = 0
         for end in ends:

@@ -66,7 +66,7 @@ class View:
     def extent(self) -> Extent:
         """Count the rows. Raises: ``NoFrames`` with the bounds of the log."""
         found = self._found()
-        ends = self._told((found.depth_min, found.depth_max))
+        ends = self._in_unit((found.depth_min, found.depth_max))
         return Extent(found.rows, *ends)
 
     def blocks(self) -> Iterator[Rows]:
@@ -137,13 +137,13 @@ class View:
             return iter(parts)
         return (rows._replace(depths=units.convert(rows.depths, stored, told)) for rows in parts)
 
-    def _told(self, depths: tuple[float, float]) -> tuple[float, float]:
+    def _in_unit(self, depths: tuple[float, float]) -> tuple[float, float]:
         """Return the depths in the unit asked."""
         (rows,) = self._converted([Rows(np.array(depths), np.empty((2, resize.WIDTH), np.uint8))])
         low, high = rows.depths.tolist()
         return low, high
 
     def _empty(self) -> NoFrames:
-        low, high = self._told((self.log.depth_min, self.log.depth_max))
+        low, high = self._in_unit((self.log.depth_min, self.log.depth_max))
         bounds = {"rows": self.log.rows, "depth_min": low, "depth_max": high}
         return NoFrames(details={"log": self.log.name, **bounds})

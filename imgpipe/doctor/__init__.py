@@ -56,7 +56,7 @@ def examine(fix: bool, hear: Callable[[Report], object] = lambda report: None) -
     ``hear`` is told of the report at hand after every ``BATCH`` cases: all the thumbnails of a new size take
     their time.
 
-    Raises: ``Estranged`` when ``fix`` would throw everything away; what a database or storage that is
+    Raises: ``ForeignStorage`` when ``fix`` would throw everything away; what a database or storage that is
     away raises.
     """
     if fix:

@@ -25,7 +25,7 @@ _OURS = re.compile(
 _LITTER = re.compile(r"(?:.*/)?(?:ping-[0-9a-f]{32}|[0-9a-f]{32}\.part)")
 
 
-class Estranged(ImgpipeError):
+class ForeignStorage(ImgpipeError):
     """Database and storage have nothing in common: one of them is presumably the wrong one."""
 
     code = "estranged"
@@ -85,14 +85,14 @@ def refuse_strangers() -> None:
     """Refuse to mend when the newest pictures have not one file in the storage, or its files no picture.
 
     A storage that isn't mounted, or a database of another installation, would look like a great loss,
-    and mending would make it one. Raises: ``Estranged``.
+    and mending would make it one. Raises: ``ForeignStorage``.
     """
     newest = select(Image.id).order_by(Image.id.desc()).limit(SAMPLE)
     named, _ = _named_by(list(db.session.scalars(newest)))
     stored = parts.storage.keys()
     expected = named or any(_OURS.fullmatch(key) for key, _ in stored)
     if expected and not any(map(parts.storage.exists, named)):
-        raise Estranged
+        raise ForeignStorage
 
 
 def _named_by(ids: Sequence[UUID]) -> tuple[set[str], set[UUID]]:

@@ -52,7 +52,7 @@ class DatabaseBacklog:
 
         Returns False where whatever comes next would get no further either.
         """
-        with self._app.app_context(), logs.about(str(claim.image_id)):
+        with self._app.app_context(), logs.tagged(str(claim.image_id)):
             try:
                 return self._run(claim)
             except Exception as error:

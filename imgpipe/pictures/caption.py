@@ -22,7 +22,7 @@ from imgpipe.database.models import Image, Thumbnail
 from imgpipe.extensions import parts
 from imgpipe.imaging.encoding import jpeg_on_white
 from imgpipe.jobs.protocol import Claim
-from imgpipe.pictures import authorship, pause, wishes
+from imgpipe.pictures import authorship, pause, prompts
 from imgpipe.pictures import caption_rules as rules
 from imgpipe.pictures.caption_rules import Ask, Situation
 from imgpipe.pictures.outcome import Done, Later, Outcome, Stage
@@ -41,7 +41,7 @@ def work(claim: Claim) -> Outcome | None:
     if parts.captioner is None:
         return rules.skip(image.caption is not None)
     try:
-        captioner = wishes.steered(image, parts.captioner)
+        captioner = prompts.steered(image, parts.captioner)
     except CaptionError as error:
         return rules.without(error, Situation(now=utc_now(), has_caption=image.caption is not None))
     planned = _plan(claim, captioner)
@@ -105,8 +105,8 @@ def _look(session: Session, image: Image, captioner: Captioner) -> Situation:
         twin_is_asked=twin_is_asked,
         pause=latest.message if latest and paused else None,
         probing=latest is not None and not paused,
-        asked=wishes.told(image),
-        own_model=wishes.names_model(image),
+        asked=prompts.source_prompt(image),
+        own_model=prompts.names_model(image),
     )
 
 

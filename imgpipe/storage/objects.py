@@ -54,7 +54,7 @@ class ObjectStorage:
         """Store the object; a reader sees it whole or not at all."""
         suffix = key.rpartition(".")[2]
         mime = _MIME.get(suffix, f"image/{suffix}")
-        with _told_as_os_error():
+        with _as_os_error():
             obstore.put(
                 self._store, check_key(key), data, attributes={"Content-Type": mime}, chunk_size=PART_BYTES
             )
@@ -64,7 +64,7 @@ class ObjectStorage:
 
         Raises: ``MissingObject``.
         """
-        with _told_as_os_error():
+        with _as_os_error():
             try:
                 return io.BytesIO(obstore.get(self._store, check_key(key)).bytes())
             except FileNotFoundError as error:
@@ -74,7 +74,7 @@ class ObjectStorage:
 
     def exists(self, key: str) -> bool:
         """Ask for the object's head."""
-        with _told_as_os_error():
+        with _as_os_error():
             try:
                 obstore.head(self._store, check_key(key))
             except FileNotFoundError:
@@ -84,19 +84,19 @@ class ObjectStorage:
 
     def delete(self, key: str) -> None:
         """Delete the object; a missing one is fine."""
-        with _told_as_os_error():
+        with _as_os_error():
             obstore.delete(self._store, check_key(key))
 
     def url(self, key: str) -> str | None:
         """Sign an address that is good for ``URL_S`` seconds, or return None to have the bytes streamed."""
         if not self._signed:
             return None
-        with _told_as_os_error():
+        with _as_os_error():
             return obstore.sign(self._store, "GET", check_key(key), timedelta(seconds=URL_S))
 
     def keys(self) -> Iterator[tuple[str, float]]:
         """Yield every key and its age, s."""
-        with _told_as_os_error():
+        with _as_os_error():
             for batch in obstore.list(self._store):
                 for found in batch:
                     if not KEY.fullmatch(found["path"]):
@@ -105,12 +105,12 @@ class ObjectStorage:
 
     def ping(self) -> None:
         """Ask for the first key. Raises: ``OSError``."""
-        with _told_as_os_error():
+        with _as_os_error():
             self._ask()
 
     def read_mark(self) -> str | None:
         """Fetch the object that tells whose storage this is."""
-        with _told_as_os_error():
+        with _as_os_error():
             try:
                 return bytes(obstore.get(self._store, MARK).bytes()).decode("ascii", "replace").strip()
             except FileNotFoundError as error:
@@ -120,7 +120,7 @@ class ObjectStorage:
 
     def write_mark(self, mark: str) -> None:
         """Store the object that tells whose storage this is."""
-        with _told_as_os_error():
+        with _as_os_error():
             obstore.put(self._store, MARK, f"{mark}\n".encode())
 
     def _ask(self) -> None:
@@ -128,7 +128,7 @@ class ObjectStorage:
 
 
 @contextmanager
-def _told_as_os_error() -> Iterator[None]:
+def _as_os_error() -> Iterator[None]:
     """Turn the client's errors into the one kind that callers take for a store that is away."""
     try:
         yield

@@ -10,30 +10,30 @@ from imgpipe import logs
 from imgpipe.database import outages
 from imgpipe.jobs.protocol import Claim
 from imgpipe.webhooks import queue
-from imgpipe.webhooks.delivery import Courier
+from imgpipe.webhooks.delivery import Sender
 
 log = logging.getLogger(__name__)
 
 
 class WebhookBacklog:
-    """Claim deliveries and hand them to the courier."""
+    """Claim deliveries and hand them to the sender."""
 
     lanes = (queue.STAGE,)
 
-    def __init__(self, app: Flask, courier: Courier, lease_s: float) -> None:
+    def __init__(self, app: Flask, sender: Sender, lease_s: float) -> None:
         self._app = app
-        self._courier = courier
+        self._sender = sender
         self._lease_s = lease_s
 
     def due(self) -> Sequence[str]:
         """Name the lane when something is due."""
         with self._app.app_context():
-            return self.lanes if queue.due(self._courier.targets) else ()
+            return self.lanes if queue.due(self._sender.targets) else ()
 
     def claim(self, lane: str) -> Claim | None:
         """Take what has been due the longest, or None."""
         with self._app.app_context():
-            return queue.claim(self._courier.targets, self._lease_s)
+            return queue.claim(self._sender.targets, self._lease_s)
 
     def renew(self, claims: Sequence[Claim]) -> None:
         """Push the ends of the leases ahead."""
@@ -50,7 +50,7 @@ class WebhookBacklog:
 
         Returns False where the database is away.
         """
-        with self._app.app_context(), logs.about(str(claim.image_id)):
+        with self._app.app_context(), logs.tagged(str(claim.image_id)):
             try:
                 self._run(claim)
             except Exception as error:
@@ -61,14 +61,14 @@ class WebhookBacklog:
             return True
 
     def _run(self, claim: Claim) -> None:
-        parcel = queue.open_parcel(claim)
-        if parcel is None:
+        message = queue.read_message(claim)
+        if message is None:
             return
         began = time.perf_counter()
-        fault = self._courier.deliver(str(claim.image_id), parcel)
+        fault = self._sender.deliver(str(claim.image_id), message)
         took_ms = (time.perf_counter() - began) * 1000
         if fault is None:
-            queue.finish(claim, parcel.target)
+            queue.finish(claim, message.target)
             log.info("webhook delivered at try %d after %.0f ms", claim.attempt, took_ms)
         elif queue.put_off(claim, fault):
             log.warning("webhook not delivered at try %d after %.0f ms: %s", claim.attempt, took_ms, fault)

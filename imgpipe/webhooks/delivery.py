@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from imgpipe.database.outbox import target_of
 from imgpipe.outbound import Request, exchange
 from imgpipe.webhooks import signature
-from imgpipe.webhooks.queue import Parcel
+from imgpipe.webhooks.queue import Message
 
 DEADLINE_S = 10.0
 
 
-class Courier:
+class Sender:
     """Know the targets' addresses, which the database does not, and the secret."""
 
     def __init__(self, urls: Sequence[str], secret: str) -> None:
@@ -23,11 +23,11 @@ class Courier:
         """Name the targets of the present configuration."""
         return list(self._urls)
 
-    def deliver(self, message_id: str, parcel: Parcel) -> str | None:
+    def deliver(self, message_id: str, message: Message) -> str | None:
         """Try once; return None when the target took it (any 2xx), else why not, without its address."""
-        signed = signature.headers(self._secret, message_id, int(time.time()), parcel.body)
+        signed = signature.headers(self._secret, message_id, int(time.time()), message.body)
         headers = {"Content-Type": "application/json", **signed}
-        request = Request("POST", self._urls[parcel.target], headers, parcel.body.encode())
+        request = Request("POST", self._urls[message.target], headers, message.body.encode())
         try:
             answer = exchange(request, DEADLINE_S)
         except TimeoutError:

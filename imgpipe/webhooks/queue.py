@@ -21,7 +21,7 @@ LOCK = 0x696D6771  # beside the migrations' among PostgreSQL's advisory locks
 ROWS = cast(Table, Delivery.__table__)
 
 
-class Parcel(NamedTuple):
+class Message(NamedTuple):
     """What is to be delivered, and where."""
 
     target: str
@@ -74,11 +74,11 @@ def release(claims: Sequence[Claim]) -> None:
     _touch(claims, due_at=utc_now(), running=False)
 
 
-def open_parcel(claim: Claim) -> Parcel | None:
+def read_message(claim: Claim) -> Message | None:
     """Return what a claim that still holds is about."""
     row = db.session.execute(select(ROWS.c.target, ROWS.c.body).where(_held(claim))).one_or_none()
     db.session.rollback()
-    return Parcel(row.target, row.body) if row else None
+    return Message(row.target, row.body) if row else None
 
 
 def finish(claim: Claim, target: str) -> None:

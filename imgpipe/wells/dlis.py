@@ -1,4 +1,4 @@
-"""Read DLIS files with dlisio; runs in the guest's process only."""
+"""Read DLIS files with dlisio; runs in the child process only."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from dlisio import dlis
 from numpy.typing import NDArray
 
 from imgpipe.wells.contents import Channel, Frame, Refusal, refusal
-from imgpipe.wells.measuring import tell_type
+from imgpipe.wells.measuring import guess_index_type
 
 
 class DlisFile:
@@ -54,7 +54,7 @@ def _outline(frame: Any) -> Frame:
     if index is None:
         return Frame(str(frame.name), "", "unknown", "", problem=f"The frame {frame.name} has no channels.")
     name, unit = str(index.name), str(index.units or "")
-    kind = tell_type(name, unit, str(frame.index_type or ""))
+    kind = guess_index_type(name, unit, str(frame.index_type or ""))
     return Frame(str(frame.name), name, kind, unit, [_describe(channel) for channel in others])
 
 

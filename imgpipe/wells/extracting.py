@@ -1,4 +1,4 @@
-"""Do what the service asked its guest for: list what a file holds, or take one channel out."""
+"""Do what the service asked its child process for: list what a file holds, or take one channel out."""
 
 import os
 from dataclasses import asdict, replace

@@ -1,4 +1,4 @@
-"""Read LAS files with lasio; runs in the guest's process only."""
+"""Read LAS files with lasio; runs in the child process only."""
 
 import io
 import re
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgpipe.wells.contents import Channel, Frame, Refusal, refusal
-from imgpipe.wells.measuring import tell_type
+from imgpipe.wells.measuring import guess_index_type
 
 _ELEMENT = re.compile(r"(.+?)\s*\[\s*([0-9]{1,5})\s*\]")
 
@@ -34,7 +34,7 @@ class LasFile:
             Channel(name, str(others[places[0]].unit or ""), (len(places),) if len(places) > 1 else (), "?")
             for name, places in self._groups
         ]
-        self.frames = [Frame("LAS", name, tell_type(name, unit), unit, channels)]
+        self.frames = [Frame("LAS", name, guess_index_type(name, unit), unit, channels)]
 
     def load(self, number: int) -> tuple[NDArray[Any], list[NDArray[Any]]]:
         """Return the index, (n,), and the channels, (n,) or (n, width)."""

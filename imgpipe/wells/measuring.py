@@ -15,7 +15,7 @@ _DEPTH_NAME = re.compile(r".*dep(th?)?.*|md|tvd.*|index", re.I)
 _TIME_NAME = re.compile(r"e?tim.*|date.*|utc.*", re.I)
 
 
-def tell_type(name: str, unit: str, told: str = "") -> str:
+def guess_index_type(name: str, unit: str, told: str = "") -> str:
     """Return ``depth``, ``time`` or ``unknown`` by what a file says of its index."""
     for kind, told_as, unit_as, name_as in (
         ("depth", ("DEPTH",), _DEPTH_UNIT, _DEPTH_NAME),
@@ -39,8 +39,8 @@ def measure(frame: Frame, index: NDArray[Any], channels: list[NDArray[Any]], nul
     return replace(
         frame,
         channels=[_measure(channel, values, null) for channel, values in measured],
-        direction=_tell_direction(depths),
-        spacing=_tell_spacing(depths),
+        direction=_find_direction(depths),
+        spacing=_find_spacing(depths),
         rows=len(depths),
         first=_number(depths[0]),
         last=_number(depths[-1]),
@@ -63,14 +63,14 @@ def _measure(channel: Channel, values: NDArray[Any], null: float | None) -> Chan
     return replace(channel, kind=values.dtype.name, minimum=least, maximum=most)
 
 
-def _tell_direction(depths: NDArray[np.float64]) -> str:
+def _find_direction(depths: NDArray[np.float64]) -> str:
     steps = np.diff(depths)
     if (steps > 0).all():
         return "increasing"
     return "decreasing" if (steps < 0).all() else "none"
 
 
-def _tell_spacing(depths: NDArray[np.float64]) -> float | None:
+def _find_spacing(depths: NDArray[np.float64]) -> float | None:
     step = float(np.median(np.abs(np.diff(depths)))) if len(depths) > 1 else np.nan
     return float(f"{step:.9g}") if np.isfinite(step) else None
 

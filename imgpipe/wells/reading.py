@@ -1,4 +1,4 @@
-"""Have LAS and DLIS files read by a guest: a process with limits, which gets the file and nothing else."""
+"""Have LAS and DLIS files read by a child process with limits, which gets the file and nothing else."""
 
 import json
 import os
@@ -34,14 +34,14 @@ package = types.ModuleType("imgpipe")
 package.__path__ = [{package!r}]
 sys.modules["imgpipe"] = package
 from imgpipe.wells.{kind} import open_file
-from imgpipe.wells.guest import main
+from imgpipe.wells.child import main
 main(open_file)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a guest may take: bytes of address space, and seconds, of the clock and of a processor."""
+    """What a child process may take: bytes of address space, and seconds, of the clock and of a processor."""
 
     memory_bytes: int = 2 << 30
     seconds: int = 300
@@ -110,14 +110,17 @@ def opened(
 
 
 def _ask(kind: str, order: dict[str, Any], files: Sequence[IO[bytes]], limits: Limits) -> dict[str, Any]:
-    """Send a guest and wait for its answer. Raises: InvalidLog where it refuses, dies or takes too long."""
+    """Start a child process and wait for its answer.
+
+    Raises: InvalidLog where it refuses, dies or takes too long.
+    """
     if find_spec(_READERS[kind]) is None:
         raise InvalidLog(f"To read {kind.upper()} files, install the extra: pip install 'imgpipe[{EXTRA}]'.")
     passed = [file.fileno() for file in files]
     order |= {"source": f"/dev/fd/{passed[0]}", "target": passed[-1], **asdict(limits)}
     begin = _BEGIN.format(package=str(Path(__file__).parents[1]), kind=kind, **asdict(limits))
     try:
-        guest = subprocess.run(
+        child = subprocess.run(
             [sys.executable, "-I", "-c", begin, json.dumps(order)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -130,10 +133,10 @@ def _ask(kind: str, order: dict[str, Any], files: Sequence[IO[bytes]], limits: L
     except subprocess.TimeoutExpired as error:
         raise InvalidLog(f"The file takes longer than {limits.seconds} s to read.") from error
     try:
-        answer: dict[str, Any] = json.loads(guest.stdout)
+        answer: dict[str, Any] = json.loads(child.stdout)
     except ValueError as error:
         sentence = f"The {kind.upper()} file cannot be read: its reader died of it."
-        raise InvalidLog(sentence) from RuntimeError(f"exit status {guest.returncode}: {error}")
+        raise InvalidLog(sentence) from RuntimeError(f"exit status {child.returncode}: {error}")
     if "refusal" in answer:
         raise InvalidLog(clean_text(answer["refusal"].replace(order["source"], "the file")))
     return answer

@@ -14,7 +14,7 @@ from tests.depths import ask, raw
 from tests.factories import post_form
 from tests.wells.files import dlis, image_las, las
 
-# What a database does with rows is tested with CSVs; a guest for each test again would only take time.
+# What a database does with rows is tested with CSVs; a process for each test again would only take time.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 DEPTHS = [2889.4, 2889.6, 2889.8, 2890.0]

@@ -1,4 +1,4 @@
-"""LAS and DLIS files, good and bad, read by a guest: rows, or a sentence, and nothing in between."""
+"""LAS and DLIS files, good and bad, read by a child process: rows, or a sentence, and nothing in between."""
 
 import io
 import os
@@ -165,7 +165,7 @@ def test_a_reader_that_takes_too_long_is_ended(tmp_path: Path) -> None:
         reading.inspect(file, "las", tmp_path, Limits(seconds=1))
 
 
-def test_a_guest_gets_nothing_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_process_gets_nothing_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "secret")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (tmp_path / "lasio.py").write_text("raise SystemExit('not the reader')")

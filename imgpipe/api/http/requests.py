@@ -87,7 +87,7 @@ class Request(flask.Request):
         environ["wsgi.input"] = Body(
             get_input_stream(environ),
             get_content_length(environ),
-            told := _told_digest(environ),
+            told := _sent_digest(environ),
             told is not None or "HTTP_IDEMPOTENCY_KEY" in environ,
         )
         environ["wsgi.input_terminated"] = True
@@ -116,7 +116,7 @@ def body_digest() -> bytes:
     return found
 
 
-def _told_digest(environ: dict[str, Any]) -> bytes | None:
+def _sent_digest(environ: dict[str, Any]) -> bytes | None:
     """Return the SHA-256 that ``Content-Digest`` tells (RFC 9530); other algorithms are passed over.
 
     One that can't be read matches nothing.
@@ -138,7 +138,7 @@ def init_app(app: Flask) -> None:
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES
     app.before_request(_begin)
     app.after_request(_end)
-    app.teardown_request(lambda _error: logs.mark("-"))
+    app.teardown_request(lambda _error: logs.tag("-"))
 
 
 def limit_body(max_bytes: int, limit: int, option: str) -> None:
@@ -161,7 +161,7 @@ def _begin() -> None:
     sent = request.headers.get("X-Request-ID", "")
     g.request_id = sent if _REQUEST_ID.fullmatch(sent) else uuid4().hex
     g.began = time.perf_counter()
-    logs.mark(g.request_id)
+    logs.tag(g.request_id)
     parts.jobs.start()
 
 
@@ -192,7 +192,7 @@ def _drain() -> None:
     if not (request.content_length or "chunked" in request.headers.get("Transfer-Encoding", "")):
         return
     body = request.environ["wsgi.input"]
-    if _waits_for_leave() and not body.received:
+    if _expects_continue() and not body.received:
         return
     left, deadline = DRAIN_BYTES, time.monotonic() + DRAIN_S
     with contextlib.suppress(ImgpipeError, OSError, ValueError, HTTPException), _cut_off_after(DRAIN_S):
@@ -203,7 +203,7 @@ def _drain() -> None:
             left -= len(chunk)
 
 
-def _waits_for_leave() -> bool:
+def _expects_continue() -> bool:
     """Tell whether the client holds its body back until it is asked for, and the server leaves that to us."""
     expects = request.headers.get("Expect", "").lower() == "100-continue"
     return expects and "gunicorn.socket" in request.environ

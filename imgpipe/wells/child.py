@@ -1,4 +1,4 @@
-"""Be the process in which a stranger's file is read: little memory, little time, nothing of the service.
+"""Read a stranger's file in a process of its own: little memory, little time, nothing of the service.
 
 It answers on its standard output with one line of JSON. A refusal is an answer, too; a death is none.
 """

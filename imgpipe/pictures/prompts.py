@@ -13,11 +13,11 @@ def steered(image: Image, captioner: Captioner) -> Captioner:
 
     Raises: ``CaptionError`` where the captioner cannot be asked that way.
     """
-    prompt, model = told(image).get("prompt", ""), (image.caption_asked or {}).get("model", "")
+    prompt, model = source_prompt(image).get("prompt", ""), (image.caption_asked or {}).get("model", "")
     return steer(captioner, prompt=prompt, model=model) if prompt or model else captioner
 
 
-def told(image: Image) -> dict[str, Any]:
+def source_prompt(image: Image) -> dict[str, Any]:
     """Return what the caption's source tells of the prompt, when one was asked for."""
     prompt = (image.caption_asked or {}).get("prompt")
     return {"prompt": fill(prompt, image)} if prompt else {}
@@ -25,8 +25,8 @@ def told(image: Image) -> dict[str, Any]:
 
 def fill(prompt: str, image: Image) -> str:
     """Put a picture's own name and labels into a prompt, for ``{original_name}`` and ``{labels}``."""
-    told_labels = ", ".join(image.labels)
-    return told_labels.join(
+    labels = ", ".join(image.labels)
+    return labels.join(
         part.replace("{original_name}", image.original_name) for part in prompt.split("{labels}")
     )
 
