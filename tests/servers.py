@@ -21,7 +21,7 @@ from imgpipe.database.sqlitefile import sqlite
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ("PATH", "HOME", "LANG", "VIRTUAL_ENV", "TMPDIR")
-START_S = 30
+START_S = 120
 
 
 def free_port() -> int:

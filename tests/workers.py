@@ -13,7 +13,7 @@ import psutil
 
 from tests.servers import ROOT
 
-START_S = 30
+START_S = 120
 
 
 class Worker:

@@ -1,6 +1,7 @@
 """Choose a seed for what is drawn, which every failure tells."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from random import randrange
@@ -8,6 +9,7 @@ from random import randrange
 import pytest
 
 from tests.crash.points import room
+from tests.crash.service import CAPTIONER, Scripted, Service
 
 
 @pytest.fixture
@@ -24,3 +26,16 @@ def place() -> Iterator[Path]:
     """Return an empty folder, in memory where there is such a place."""
     with room() as folder:
         yield folder
+
+
+@pytest.fixture
+def captioned(place: Path, database_url: str) -> Iterator[Service]:
+    """Return a service with the scripted captioner over an empty folder, on either database."""
+    (place / "data").mkdir()
+    if database_url.startswith("sqlite"):  # where its commits cost nothing
+        shutil.copy(database_url.removeprefix("sqlite:///"), place / "data" / "imgpipe.db")
+    given = {} if database_url.startswith("sqlite") else {"DATABASE_URL": database_url}
+    running = Service(place, {"IMGPIPE_CAPTIONER": CAPTIONER} | given)
+    yield running.start()
+    Scripted.answers = None
+    running.stop()

@@ -24,9 +24,11 @@ ZIP = KEEP.replace("keep", "zip")
 DELETE = KEEP.replace("take in, keep", "delete")
 LOGS = KEEP.replace("take in, keep", "depth logs")
 EXPORT = KEEP.replace("take in, keep", "imagefolder")
-MACHINE = "test_machine.py::test_any_order_of_use_on_sqlite"
 TOGETHER = "test_together.py"
 POSTGRES = "test_failing.py::test_an_upload_whose_connection_is_lost_is_there_altogether_or_not_at_all"
+CALLS = "test_payments.py::test_a_captioner_that_gives_no_answer_is_asked_three_times"
+TWINS = "test_payments.py::test_a_twin_whose_caption_comes_between_two_looks_is_not_paid_for_again"
+TALLIES = "../pictures/test_tallies.py"
 DISK = "test_failing.py::test_an_upload_that_the_disk_refuses_leaves_nothing"
 
 
@@ -123,7 +125,21 @@ MUTANTS = (
         "        pass",
         DISK,
     ),
-    Mutant("no note of a call", "            _note(session, claim, plan)\n", "", MACHINE),
+    Mutant("no note of a call", "            _note(session, claim, plan)\n", "", CALLS),
+    Mutant(
+        "look for a caption before looking for a twin under way",
+        "    twin_is_asked = _twin_is_asked(session, image)\n"
+        "    known = _known(session, image, captioner.fingerprint)\n",
+        "    known = _known(session, image, captioner.fingerprint)\n"
+        "    twin_is_asked = _twin_is_asked(session, image)\n",
+        TWINS,
+    ),
+    Mutant(
+        "two shards in one transaction",
+        '    if not hasattr(_own, "shard"):\n',
+        "    if True:\n",
+        TALLIES,
+    ),
     Mutant(
         "a sweep that forgets the dead",
         "_first(stage, now, IMAGES.c.due_at <= now)",

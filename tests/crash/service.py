@@ -44,7 +44,11 @@ class Later(InlineJobs):
     def work(self) -> None:
         """Do everything that is due now."""
         for lane in queue.LANES:
-            super().wake(lane)
+            self.work_in(lane)
+
+    def work_in(self, lane: str) -> None:
+        """Do what is due in one lane."""
+        super().wake(lane)
 
 
 class Scripted:

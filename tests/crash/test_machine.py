@@ -1,31 +1,15 @@
 """Whatever is done in whatever order, what the service says and keeps fits together."""
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.crash import figures
 from tests.crash.machine import Use
-from tests.crash.service import CAPTIONER, Service
+from tests.crash.service import Service
 from tests.postgres import on_postgresql, on_sqlite
 
 soak = pytest.mark.soak
-
-
-@pytest.fixture
-def service(place: Path, database_url: str) -> Iterator[Service]:
-    """Return a service over an empty folder."""
-    (place / "data").mkdir()
-    if database_url.startswith("sqlite"):  # where its commits cost nothing
-        shutil.copy(database_url.removeprefix("sqlite:///"), place / "data" / "imgpipe.db")
-    given = {} if database_url.startswith("sqlite") else {"DATABASE_URL": database_url}
-    running = Service(place, {"IMGPIPE_CAPTIONER": CAPTIONER} | given)
-    yield running.start()
-    running.stop()
 
 
 def use(service: Service, examples: int, steps: int) -> None:
@@ -51,24 +35,24 @@ def use(service: Service, examples: int, steps: int) -> None:
 
 
 @on_sqlite
-def test_any_order_of_use_on_sqlite(service: Service) -> None:
-    use(service, 20, 30)
+def test_any_order_of_use_on_sqlite(captioned: Service) -> None:
+    use(captioned, 20, 30)
 
 
 @on_postgresql
-def test_any_order_of_use_on_postgresql(service: Service) -> None:
-    use(service, 5, 30)
+def test_any_order_of_use_on_postgresql(captioned: Service) -> None:
+    use(captioned, 5, 30)
 
 
 @soak
 @on_sqlite
 @pytest.mark.timeout(7200)
-def test_any_long_order_of_use_on_sqlite(service: Service) -> None:
-    use(service, 1000, 50)
+def test_any_long_order_of_use_on_sqlite(captioned: Service) -> None:
+    use(captioned, 1000, 50)
 
 
 @soak
 @on_postgresql
 @pytest.mark.timeout(7200)
-def test_any_long_order_of_use_on_postgresql(service: Service) -> None:
-    use(service, 1000, 50)
+def test_any_long_order_of_use_on_postgresql(captioned: Service) -> None:
+    use(captioned, 1000, 50)
