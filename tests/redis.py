@@ -1,5 +1,6 @@
 """Start a private Redis that can die, freeze and come back empty."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -25,11 +26,12 @@ class Redis:
         self._folder = folder
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._databases = itertools.count(1)
         self.url = f"redis://127.0.0.1:{self._port}/0"
 
     def start(self) -> None:
         """Start, empty, and wait until it answers."""
-        options = ("--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
+        options = ("--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--databases", "999")
         with (self._folder / "redis.log").open("ab") as log:
             self._process = subprocess.Popen([self._program, *options], cwd=self._folder, stdout=log)
         deadline = time.monotonic() + START_S
@@ -45,6 +47,10 @@ class Redis:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    def another(self) -> str:
+        """Return the URL of a database that nobody has used."""
+        return self.url.removesuffix("0") + str(next(self._databases))
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

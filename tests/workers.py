@@ -26,18 +26,34 @@ class Worker:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "Worker":
-        """Start and wait until there are children to work."""
+        """Start and wait until there are children to work, or where it has threads instead."""
+        self._run()
+        deadline = time.monotonic() + START_S
+        while not (self.children() if "-P" not in self._arguments else self._says("[queues]")):
+            assert self.process is not None
+            assert self.process.poll() is None, self.output.read_text()
+            assert time.monotonic() < deadline, self.output.read_text()
+            time.sleep(0.02)
+        return self
+
+    def end(self) -> int:
+        """Start what can't go on, and return its exit status."""
+        self._run()
+        assert self.process is not None
+        try:
+            return self.process.wait(START_S)
+        finally:
+            self.kill()
+
+    def _run(self) -> None:
         command = [sys.executable, "-m", "celery", "-A", "wsgi.celery", "worker", *self._arguments]
         with self.output.open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=self._environ, stdout=log, stderr=log, start_new_session=True
             )
-        deadline = time.monotonic() + START_S
-        while not self.children():
-            assert self.process.poll() is None, self.output.read_text()
-            assert time.monotonic() < deadline, self.output.read_text()
-            time.sleep(0.02)
-        return self
+
+    def _says(self, words: str) -> bool:
+        return words in self.output.read_text()
 
     def children(self) -> list[psutil.Process]:
         """List the processes that do the work."""

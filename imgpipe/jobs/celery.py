@@ -67,6 +67,7 @@ def _make_celery(broker_url: str, lanes: Iterable[str]) -> Celery:
         task_ignore_result=True,
         worker_prefetch_multiplier=1,
         worker_proc_alive_timeout=30,
+        worker_consumer="imgpipe.jobs.consumer:Consumer",  # 7 MB that a web process needs not load
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,  # a worker outlives any outage of the broker
         broker_transport_options={"visibility_timeout": VISIBILITY_S} if _is_redis(broker_url) else {},

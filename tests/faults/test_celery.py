@@ -10,16 +10,18 @@ from typing import Any
 
 import pytest
 
+from tests import rabbitmq, redis
 from tests.factories import png
 from tests.faults.test_kills import assert_each_was_rendered_once
+from tests.rabbitmq import RabbitMQ
 from tests.redis import Redis
-from tests.redis import running as redis_running
 from tests.servers import Server, serving
 from tests.workers import Worker, working
 
 PICTURES = 18
 SEED = 20261121
 PATIENCE_S = 120
+Broker = Redis | RabbitMQ
 
 
 @dataclass
@@ -28,27 +30,33 @@ class Installation:
 
     server: Server
     worker: Worker
-    redis: Redis
+    broker: Broker
 
 
-@pytest.fixture(scope="module")
-def redis() -> Iterator[Redis]:
-    with redis_running() as server:
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(redis.running, id="redis"),
+        pytest.param(rabbitmq.running, id="rabbitmq", marks=pytest.mark.soak),
+    ],
+)
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    with request.param() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def options(redis: Redis) -> dict[str, str]:
-    return {"IMGPIPE_JOBS": "celery", "CELERY_BROKER_URL": redis.url, "IMGPIPE_LEASE_S": "2"}
+def options(broker: Broker) -> dict[str, str]:
+    return {"IMGPIPE_JOBS": "celery", "CELERY_BROKER_URL": broker.url, "IMGPIPE_LEASE_S": "2"}
 
 
 @pytest.fixture(scope="module")
 def installation(
-    redis: Redis, options: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    broker: Broker, options: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("celery")
     with serving(folder, **options) as server, working(server.environ, folder / "worker.log") as worker:
-        yield Installation(server, worker, redis)
+        yield Installation(server, worker, broker)
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +75,8 @@ def kill_the_worker(installation: Installation) -> None:
 
 
 def kill_the_broker(installation: Installation) -> None:
-    installation.redis.kill()
-    installation.redis.start()
+    installation.broker.kill()
+    installation.broker.start()
 
 
 BLOWS = (kill_a_child, kill_the_worker, kill_the_broker)
@@ -107,9 +115,9 @@ def test_no_picture_is_lost_stuck_or_rendered_twice(
 def test_uploads_are_taken_without_a_broker_and_found_when_it_is_back(
     installation: Installation, picture: bytes
 ) -> None:
-    installation.redis.kill()
+    installation.broker.kill()
     ids = installation.server.upload_all(picture, 4)
-    installation.redis.start()
+    installation.broker.start()
     installation.server.await_all_done(PATIENCE_S)
     assert_each_was_rendered_once(installation.server, ids, at_least=True)
 
@@ -143,10 +151,9 @@ def test_a_picture_that_kills_its_worker_ends_as_crashed_and_others_do_not(
 
 
 def test_two_web_processes_and_two_workers_render_each_picture_once(
-    redis: Redis, options: dict[str, str], tmp_path: Path, picture: bytes
+    broker: Broker, options: dict[str, str], tmp_path: Path, picture: bytes
 ) -> None:
-    redis.tell("FLUSHALL")
-    chosen = options | {"CELERY_BROKER_URL": redis.url.removesuffix("0") + "1", "IMGPIPE_LEASE_S": "30"}
+    chosen = options | {"CELERY_BROKER_URL": broker.another(), "IMGPIPE_LEASE_S": "30"}
     with ExitStack() as stack:
         one = stack.enter_context(serving(tmp_path, **chosen))
         other = stack.enter_context(serving(tmp_path, **chosen))

@@ -1,6 +1,5 @@
 """Celery carries wake-ups: what a message says, and what it means when it is lost, late or doubled."""
 
-import base64
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from celery.contrib.testing.worker import start_worker  # type: ignore[import-un
 from imgpipe.config import load, table
 from imgpipe.jobs.celery import LOOK_S, WAKES, CeleryJobs
 from imgpipe.jobs.protocol import Jobs
+from tests import rabbitmq, redis
 from tests.factories import AppFactory, jpeg, post
 from tests.jobs.test_jobs import (  # the contract of whoever executes the work
     Notebook,
@@ -21,7 +21,8 @@ from tests.jobs.test_jobs import (  # the contract of whoever executes the work
     test_what_is_queued_is_done_once_each_after_a_wake,
     until,
 )
-from tests.redis import Redis, running
+from tests.rabbitmq import RabbitMQ
+from tests.redis import Redis
 from tests.servers import free_port
 
 __all__ = (
@@ -34,10 +35,22 @@ NOWHERE = "redis://127.0.0.1:{port}/0"
 Hire = Callable[[str], CeleryJobs]
 
 
-@pytest.fixture(scope="module")
-def redis() -> Iterator[Redis]:
-    with running() as server:
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(redis.running, id="redis"),
+        pytest.param(rabbitmq.running, id="rabbitmq", marks=pytest.mark.soak),
+    ],
+)
+def broker(request: pytest.FixtureRequest) -> Iterator[Redis | RabbitMQ]:
+    with request.param() as server:
         yield server
+
+
+@pytest.fixture
+def broker_url(broker: Redis | RabbitMQ) -> str:
+    """Return the URL of an empty room of the broker's: a worker that ends puts its messages back late."""
+    return broker.another()
 
 
 @pytest.fixture
@@ -61,30 +74,33 @@ def hire(backlog: Notebook) -> Iterator[Hire]:
 
 
 @pytest.fixture
-def web(redis: Redis, hire: Hire) -> CeleryJobs:
+def web(broker_url: str, hire: Hire) -> CeleryJobs:
     """Return jobs whose broker is empty and whom no worker serves."""
-    redis.tell("FLUSHALL")
-    return hire(redis.url)
+    return hire(broker_url)
 
 
 @pytest.fixture
 def jobs(web: CeleryJobs, backlog: Notebook) -> Iterator[Jobs]:
     """Return jobs that a worker with two threads in this process serves."""
-    with start_worker(web.celery, pool="threads", concurrency=2, perform_ping_check=False):
+    options = {"pool": "threads", "concurrency": 2, "perform_ping_check": False, "shutdown_timeout": 60}
+    with start_worker(web.celery, **options):
         yield web
         backlog.go_on.set()
 
 
-def waiting(redis: Redis) -> int:
-    return int(redis.tell("LLEN", "render"))
+def waiting(jobs: CeleryJobs) -> int:
+    with jobs.celery.connection_for_read() as connection:
+        declared = connection.default_channel.queue_declare("render", durable=True, auto_delete=False)
+        return int(declared.message_count)
 
 
-def test_a_message_names_a_lane_and_nothing_else(web: CeleryJobs, redis: Redis) -> None:
+def test_a_message_names_a_lane_and_nothing_else(web: CeleryJobs) -> None:
     web.wake("render")
-    until(lambda: waiting(redis) == 1)
-    message = json.loads(redis.tell("LINDEX", "render", "0"))
-    arguments, named, _ = json.loads(base64.b64decode(message["body"]))
-    assert (message["headers"]["task"], arguments, named) == ("imgpipe.work", ["render"], {})
+    until(lambda: waiting(web) == 1)
+    with web.celery.connection_for_read() as connection:
+        message = connection.default_channel.basic_get("render", no_ack=True)
+    arguments, named, _ = json.loads(message.body)
+    assert (message.headers["task"], arguments, named) == ("imgpipe.work", ["render"], {})
 
 
 def test_work_whose_message_was_lost_is_found(jobs: Jobs, backlog: Notebook) -> None:
@@ -100,13 +116,13 @@ def test_a_message_that_comes_twice_finds_nothing_to_do(jobs: Jobs, backlog: Not
 
 
 def test_however_much_is_due_looking_never_floods_the_broker(
-    web: CeleryJobs, hire: Hire, backlog: Notebook, redis: Redis
+    web: CeleryJobs, hire: Hire, backlog: Notebook, broker_url: str
 ) -> None:
-    others = [hire(redis.url) for _ in range(3)]
+    others = [hire(broker_url) for _ in range(3)]
     backlog.waiting += [uuid4() for _ in range(1000)]
-    until(lambda: waiting(redis) >= WAKES)
+    until(lambda: waiting(web) >= WAKES)
     time.sleep(2 * LOOK_S)
-    assert waiting(redis) <= WAKES * (1 + len(others))
+    assert waiting(web) <= WAKES * (1 + len(others))
 
 
 def test_the_lease_of_what_is_running_is_renewed(jobs: Jobs, backlog: Notebook) -> None:
@@ -134,8 +150,9 @@ def test_a_database_that_goes_away_and_comes_back_costs_no_work(jobs: Jobs, back
     until(lambda: len(backlog.done) == 1)
 
 
-def test_an_emptied_broker_is_filled_again(jobs: Jobs, backlog: Notebook, redis: Redis) -> None:
-    redis.tell("FLUSHALL")
+def test_an_emptied_broker_is_filled_again(jobs: CeleryJobs, backlog: Notebook) -> None:
+    with jobs.celery.connection_for_write() as connection:
+        connection.default_channel.queue_purge("render")
     backlog.waiting.append(uuid4())
     until(lambda: len(backlog.done) == 1)
 
@@ -145,8 +162,8 @@ def test_a_ping_tells_of_a_broker_that_refuses(hire: Hire) -> None:
         hire(NOWHERE.format(port=free_port())).ping()
 
 
-def test_a_ping_tells_of_a_broker_that_says_nothing(web: CeleryJobs, redis: Redis) -> None:
-    with redis.frozen(), pytest.raises(OSError):
+def test_a_ping_tells_of_a_broker_that_says_nothing(web: CeleryJobs, broker: Redis | RabbitMQ) -> None:
+    with broker.frozen(), pytest.raises(OSError):
         web.ping()
     web.ping()
 
