@@ -11,7 +11,7 @@ const PAGE = { least: 60, most: 500 };
 const AHEAD = 2; // windows
 
 const more = find("#more");
-const known = new Map(); // id -> record
+const known = new Map(); // id -> record; null of what is gone, which an older list may still name
 const watched = new Set();
 export const filter = { q: "", status: "", label: "" };
 let walk = null; // through the pages of the present filter: where to go on, and how to stop
@@ -67,9 +67,9 @@ export function add(image) {
 export function update(id, image) {
   stats.refresh();
   const before = known.get(id);
+  if (!image) known.set(id, null);
   if (!before) return;
   if (!image) {
-    known.delete(id);
     mosaic.remove(mosaic.items.indexOf(before));
     return tell();
   }

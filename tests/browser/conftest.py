@@ -5,15 +5,18 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
+import requests
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, expect, sync_playwright
 
 from tests.browser.crowds import multiply
 from tests.factories import jpeg
 from tests.servers import Server, serving
 
 CROWD = 50_000
+PATIENCE_MS = 30_000  # for a machine that has much else to do
 FAILED = 500
 _ARGUMENTS = [
     "--no-sandbox",
@@ -42,6 +45,7 @@ def _chromium() -> str:
 def browser() -> Iterator[Browser]:
     """Return the system's Chromium, headless."""
     path = _chromium()
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
         yield browser
@@ -49,10 +53,23 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return a server with room for every test that brings its own pictures."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a server for all modules: starting one takes longer than most tests."""
     with serving(tmp_path_factory.mktemp("page"), WEB_CONCURRENCY="1") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def server(shared: Server) -> Server:
+    """Return a server that holds nothing when a module begins, whichever ran before it."""
+    while images := shared.get("/api/images", limit=500):
+        for image in images:
+            shared.delete(image["image_id"])
+    for log in shared.get("/api/frames/logs"):
+        requests.delete(
+            f"{shared.url}/api/frames/logs/{quote(log['log'], safe='')}", timeout=60
+        ).raise_for_status()
+    return shared
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +101,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE_MS)
         _watch(page, url, tolerated, faults)
         if record:
             page.on("request", lambda request: record(request.url))
