@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
 from markupsafe import Markup, escape
 
-from imgpipe.api import openapi
+from imgpipe.api import openapi, routes
 from imgpipe.api.http import keys
 from imgpipe.extensions import parts
 from imgpipe.imaging import formats
@@ -62,8 +62,7 @@ def _description() -> dict[str, Any]:
     """Return the OpenAPI description, made once for an app, with keys where they are asked for."""
     extensions = current_app.extensions
     if "imgpipe.openapi" not in extensions:
-        spec = extensions["flask-smorest"]["apis"][""]["ext_obj"].spec.to_dict()
-        shut = openapi.complete(spec, current_app)
+        shut = openapi.complete(routes.describe(current_app), current_app)
         extensions["imgpipe.openapi"] = {True: shut, False: openapi.opened(shut)}
     description: dict[str, Any] = extensions["imgpipe.openapi"][keys.asked_for()]
     return description
