@@ -10,8 +10,11 @@ import sys
 from types import FrameType
 from typing import Any
 
+from sqlalchemy.engine import make_url
+
 from imgpipe import shutdown, startup
 from imgpipe.config import from_environment
+from imgpipe.database import sqlitefile
 from imgpipe.errors import ConfigError
 
 try:
@@ -39,6 +42,12 @@ def on_starting(server: Any) -> None:
         _refuse_taken(address)
     if subprocess.run([sys.executable, "-m", "imgpipe", "db", "upgrade"], check=False).returncode:
         sys.exit(1)
+    _hold_database()
+
+
+def on_reload(server: Any) -> None:
+    """Take the database file for ours that is there when the server is told to begin anew (SIGHUP)."""
+    _hold_database()
 
 
 def when_ready(server: Any) -> None:
@@ -76,6 +85,12 @@ def worker_exit(server: Any, worker: Any) -> None:
     if worker.booted and worker.pid == os.getpid():
         shutdown.begin_to_stop(worker.wsgi).join(timeout=2)
         shutdown.leave()
+
+
+def _hold_database() -> None:
+    url = make_url(settings.database_url)
+    if url.get_backend_name() == "sqlite":
+        sqlitefile.hold(url.database and str(settings.data_dir / url.database))
 
 
 def _keep_freed_memory() -> None:

@@ -1,7 +1,8 @@
 """Start a private S3 server over real HTTP that can refuse, fall silent and come back with all it had.
 
-It is moto's, in a process of its own that keeps the objects in memory and takes orders by its standard input:
-each line makes it stop listening, or listen again.
+It is moto's, in a process of its own that keeps the objects in memory and takes orders by its standard input.
+An empty line makes it stop listening, or listen again; a bucket's name takes that bucket away, or brings it
+back.
 """
 
 import itertools
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -45,9 +47,9 @@ class ObjectServer:
         )
         self._await_word()
 
-    def make_bucket(self) -> str:
+    def make_bucket(self, name: str = "") -> str:
         """Make an empty bucket and return the address of a folder in it."""
-        name = f"bucket-{uuid4().hex[:12]}"
+        name = name or f"bucket-{uuid4().hex[:12]}"
         assert requests.put(f"{self.url}/{name}", timeout=10).ok
         return f"s3://{name}/some/folder"
 
@@ -59,6 +61,16 @@ class ObjectServer:
             yield
         finally:
             self._order()
+
+    @contextmanager
+    def without(self, address: str) -> Iterator[str]:
+        """Have no such bucket for the length of a block, unless one is made of the name that is given."""
+        name = urlsplit(address).netloc
+        self._order(name)
+        try:
+            yield name
+        finally:
+            self._order(name)
 
     @contextmanager
     def silent(self) -> Iterator[None]:
@@ -74,9 +86,9 @@ class ObjectServer:
         self._process.kill()
         self._process.communicate()
 
-    def _order(self) -> None:
+    def _order(self, word: str = "") -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write("\n")
+        self._process.stdin.write(f"{word}\n")
         self._process.stdin.flush()
         self._await_word()
 
@@ -100,17 +112,32 @@ def running() -> Iterator[ObjectServer]:
 
 
 def serve(port: int) -> None:
-    """Listen until the first line of orders, not until the second, and so on to their end."""
+    """Listen from the first order on, and do what each says, to their end."""
     make_server: Any = import_module("moto.moto_server.threaded_moto_server").ThreadedMotoServer
     listening = None
-    for _ in itertools.chain("1", sys.stdin):
-        if listening:
+    kept: dict[str, Any] = {}
+    for order in itertools.chain([""], map(str.strip, sys.stdin)):
+        if order:
+            _exchange(order, kept)
+        elif listening:
             listening.stop()
             listening = None
         else:
             listening = make_server("127.0.0.1", port, verbose=False)
             listening.start()
         print("done", flush=True)
+
+
+def _exchange(name: str, kept: dict[str, Any]) -> None:
+    """Take a bucket away, or bring it back, whatever is in its place."""
+    backends: Any = import_module("moto.s3.models").s3_backends
+    if name not in kept:
+        partition, account = backends.bucket_accounts.pop(name)
+        kept[name] = partition, account, backends[account][partition].buckets.pop(name)
+    else:
+        partition, account, bucket = kept.pop(name)
+        backends.bucket_accounts[name] = partition, account
+        backends[account][partition].buckets[name] = bucket
 
 
 if __name__ == "__main__":

@@ -81,10 +81,11 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
-        self._await_answer(answer)
+        self.await_answer(answer)
         return self
 
-    def _await_answer(self, path: str) -> None:
+    def await_answer(self, path: str) -> None:
+        """Wait until a path is answered well, through refused connections and errors."""
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
             assert self.process is not None

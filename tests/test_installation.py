@@ -1,5 +1,6 @@
 """A storage or a database that is not this installation's is away: nothing is lost or begun anew."""
 
+import shutil
 import time
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from imgpipe import installation
+from imgpipe import create_app, installation
+from imgpipe.config import load
 from imgpipe.database.engine import db
 from imgpipe.storage.protocol import MARK
 from tests.factories import AppFactory, jpeg, post, shown, stored_files, upload
@@ -163,6 +165,33 @@ def test_a_database_file_that_is_gone_is_503_until_it_is_back(tmp_path: Path, re
         assert server.get(f"/api/images/{kept}")["status"] == "success"
         server.upload(jpeg())
         assert server.await_all_done()["total"] == 2
+
+
+def test_a_worker_that_begins_on_another_file_than_its_server_did_refuses_it(tmp_path: Path) -> None:
+    with serving(tmp_path, WEB_CONCURRENCY="1") as server:
+        server.upload(jpeg())
+        server.await_all_done()
+        move("imgpipe.db*", tmp_path, tmp_path / "aside")
+        assert run("flask --app wsgi db upgrade", tmp_path).returncode == 0
+        (former,) = server.workers()
+        former.kill()
+        former.wait()
+        server.await_answer("/api/health/status")
+        assert server.await_ready(503)["checks"]["database"] == "down"
+        move("imgpipe.db*", tmp_path, tmp_path / "second")
+        move("imgpipe.db*", tmp_path / "aside", tmp_path)
+        server.await_ready()
+        assert server.get("/api/stats")["total"] == 1
+
+
+@on_sqlite
+def test_a_file_that_is_replaced_before_the_first_connection_is_refused(
+    tmp_path: Path, database_url: str, migrated: Path
+) -> None:
+    client = create_app(load({"IMGPIPE_DATA_DIR": str(tmp_path), "IMGPIPE_JOBS": "inline"})).test_client()
+    move("imgpipe.db*", tmp_path, tmp_path / "aside")
+    shutil.copy(migrated, tmp_path / "imgpipe.db")
+    assert client.get("/api/images").status_code == 503
 
 
 @on_sqlite

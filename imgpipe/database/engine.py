@@ -75,7 +75,7 @@ def listen(engine: Engine) -> None:
     """Give every SQLite connection its pragmas, and let us, not the driver, begin transactions."""
     if engine.dialect.name == "sqlite":
         file = SqliteFile(engine.url.database)
-        event.listen(engine, "do_connect", file.refuse_missing)
+        event.listen(engine, "do_connect", file.refuse_other)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "connect", file.remember)
         event.listen(engine, "begin", file.refuse_another)

@@ -19,19 +19,31 @@ except ImportError:
     sqlite = sqlite3
 
 CANTOPEN = 14  # https://www.sqlite.org/rescode.html
+FileId = tuple[int, int]  # device, inode
+_held: dict[str, FileId] = {}  # what a server's workers inherit over the fork
+
+
+def hold(path: str | None) -> None:
+    """Hold on to the file that lies there now, in this process and in all that it forks from here on."""
+    _held.clear()
+    if path and (found := _identify(path)):
+        _held[path] = found
 
 
 class SqliteFile:
-    """Hold on to the file that this process connected to first, by device and inode."""
+    """Hold on to the file that the server began with, or else this process, or else its first connection."""
 
     def __init__(self, path: str | None) -> None:
         self._path = path if path and path != ":memory:" else None
-        self._first: tuple[int, int] | None = None
+        self._first = _held.get(self._path or "") or self._identify()
 
-    def refuse_missing(self, *_: Any) -> None:
-        """Let no connection make the file anew. Raises: the driver's ``OperationalError``."""
-        if self._path and self._identify() is None:
+    def refuse_other(self, *_: Any) -> None:
+        """Let no connection make the file anew or open another. Raises: the driver's ``OperationalError``."""
+        found = self._identify()
+        if self._path and found is None:
             raise _missing("the database's file is gone")
+        if self._first and found != self._first:
+            raise _missing("the database's file was replaced")
 
     def remember(self, *_: Any) -> None:
         """Note which file the first connection has opened."""
@@ -42,14 +54,16 @@ class SqliteFile:
         if self._path and self._identify() != self._first:
             raise OperationalError(None, None, _missing("the database's file was deleted or replaced"))
 
-    def _identify(self) -> tuple[int, int] | None:
-        if self._path is None:
-            return None
-        try:
-            found = os.stat(self._path)
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
+    def _identify(self) -> FileId | None:
+        return _identify(self._path) if self._path else None
+
+
+def _identify(path: str) -> FileId | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _missing(sentence: str) -> Exception:

@@ -15,8 +15,8 @@ from imgpipe.storage.protocol import MissingObject, Storage
 class MarkedStorage:
     """Hand every call on to ``store`` while its mark is the one that ``expected`` returns.
 
-    What is found needs no mark; before anything is written, deleted, listed or said to be missing, the mark
-    is read, at most every ``trust_s`` seconds. Without it every such call raises ``OSError``.
+    What is found needs no mark. Before anything is said to be missing, the mark is read; before anything is
+    written, deleted or listed, at most every ``trust_s`` seconds. Without it each of these raises ``OSError``.
     """
 
     def __init__(self, store: Storage, expected: Callable[[], str], trust_s: float = 0) -> None:
@@ -35,14 +35,14 @@ class MarkedStorage:
         try:
             return self.store.open(key)
         except MissingObject:
-            self._check()
+            self._check_now()
             raise
 
     def exists(self, key: str) -> bool:
         """Tell whether something is under this key. Raises: ``OSError``."""
         if self.store.exists(key):
             return True
-        self._check()
+        self._check_now()
         return False
 
     def delete(self, key: str) -> None:
@@ -61,8 +61,7 @@ class MarkedStorage:
 
     def ping(self) -> None:
         """Read the mark, and find out whether the storage is there. Raises: ``OSError``."""
-        self._trusted_until = 0
-        self._check()
+        self._check_now()
         self.store.ping()
 
     def read_mark(self) -> str | None:
@@ -74,8 +73,11 @@ class MarkedStorage:
         self.store.write_mark(mark)
 
     def _check(self) -> None:
-        if time.monotonic() < self._trusted_until:
-            return
+        if time.monotonic() >= self._trusted_until:
+            self._check_now()
+
+    def _check_now(self) -> None:
+        self._trusted_until = 0
         expected = self.expected()
         if self.store.read_mark() != expected:
             raise OSError(errno.ESTALE, "the storage does not carry this installation's mark")

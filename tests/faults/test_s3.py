@@ -10,7 +10,9 @@ import pytest
 import requests
 
 from imgpipe.storage.objects import ObjectStorage
+from imgpipe.storage.protocol import MARK
 from tests.factories import png
+from tests.jobs.test_jobs import until
 from tests.redis import running as redis_running
 from tests.s3 import ObjectServer
 from tests.s3 import running as s3_running
@@ -80,6 +82,42 @@ def test_while_the_store_is_away_uploads_are_refused_and_nothing_is_lost(
         assert (ready.status_code, ready.json()["checks"]["storage"]) == (503, "down")
         ids.append(server.upload(picture))
         server.await_all_done(60)
+        assert_all_is_there(server, kept(address, store, monkeypatch), ids, picture)
+
+
+@pytest.mark.parametrize(
+    "left", ["nothing", "another's", pytest.param("an empty bucket", marks=pytest.mark.soak)]
+)
+def test_while_the_bucket_is_gone_or_replaced_nothing_is_taken_failed_or_begun_anew(
+    store: ObjectServer, picture: bytes, left: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = store.make_bucket()
+    with serving(tmp_path, WEB_CONCURRENCY="1", **options(store, address)) as server:
+        ids = server.upload_all(picture, 2)
+        server.await_all_done()
+        with store.without(address) as name:
+            if left != "nothing":
+                store.make_bucket(name)
+            if left == "another's":
+                mark = f"{store.url}/{address.removeprefix('s3://')}/{MARK}"
+                assert requests.put(mark, data=b"another\n", timeout=10).ok
+            ready = server.await_ready(503)
+            assert ready["checks"] == {"database": "ok", "storage": "down", "jobs": "ok"}
+            queued = (
+                "UPDATE images SET status='processing', stage='render', due_at='2026-01-01 00:00:00.000000'"
+            )
+            server.sql(queued)
+            server.sql("UPDATE tallies SET success = 0, worked_ms = 0")
+            refused = [post(server, picture) for _ in range(6)]
+            assert {(answer.status_code, told(answer)) for answer in refused} == {(503, "unavailable")}
+            until(lambda: "storage is away" in server.output.read_text())
+            totals = server.get("/api/stats")
+            assert (totals["processing"], totals["failed"]) == (len(ids), 0)
+            if left != "nothing":
+                assert kept(address, store, monkeypatch) == set()
+        server.await_ready()
+        ids.append(server.upload(picture))
+        assert server.await_all_done()["success"] == len(ids)
         assert_all_is_there(server, kept(address, store, monkeypatch), ids, picture)
 
 

@@ -91,3 +91,15 @@ def test_a_mark_that_was_seen_is_trusted_for_a_while_but_not_by_a_ping(tmp_path:
     assert len(looks) == 1
     storage.ping()
     assert len(looks) == 2
+
+
+@AWAY
+def test_what_is_missing_is_not_said_to_be_on_trust(
+    storage: MarkedStorage, tmp_path: Path, leave: Callable[[Path], None]
+) -> None:
+    trusting = MarkedStorage(storage.store, lambda: "ours", trust_s=600)
+    trusting.put(KEY, b"x")
+    leave(tmp_path / "media")
+    for ask in (trusting.open, trusting.exists):
+        with pytest.raises(OSError):
+            ask(KEY)
