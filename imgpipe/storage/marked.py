@@ -16,7 +16,7 @@ class MarkedStorage:
     """Hand every call on to ``store`` while its mark is the one that ``expected`` returns.
 
     What is found needs no mark. Before anything is said to be missing, the mark is read; before anything is
-    written, deleted or listed, at most every ``trust_s`` seconds. Without it each of these raises ``OSError``.
+    written, deleted or listed, at most every ``trust_s`` seconds. Without it all of these raise ``OSError``.
     """
 
     def __init__(self, store: Storage, expected: Callable[[], str], trust_s: float = 0) -> None:
