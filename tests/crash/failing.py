@@ -1,6 +1,7 @@
 """Let the Nth call of a kind fail while the service does a step, and see what it says and what it leaves."""
 
 import contextlib
+import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing
@@ -11,18 +12,20 @@ from pathlib import Path
 from traceback import format_exc
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.exc import DBAPIError
 from werkzeug.test import TestResponse
 
 from imgpipe.database.engine import db
 from imgpipe.database.models import Image, Thumbnail
+from imgpipe.database.sqlitefile import sqlite
 from tests.crash import strace
 from tests.crash.points import ANYBODY, PR_SET_PTRACER, WARM
 from tests.crash.promises import walk
 from tests.crash.service import CAPTIONER, Service
 from tests.factories import jpeg, png, post, post_form
 
+Fault = Callable[[], AbstractContextManager[list[bool]]]
 DONE, REFUSED = "done", "refused"
 CSV = b"depth,a,b\n" + b"".join(b"%d.5,1,2\n" % n for n in range(40))
 
@@ -136,7 +139,7 @@ class Subject:
         self.pid = self._process.pid or 0
         self._receive()
 
-    def do(self, name: str, fault: Callable[[], AbstractContextManager[list[bool]]]) -> Outcome:
+    def do(self, name: str, fault: Fault) -> Outcome:
         """Do a step; the fault is there while it is done for the first time."""
         self._pipe.send(name)
         self._receive()
@@ -161,6 +164,43 @@ class Subject:
         answer, fault = self._pipe.recv()
         assert fault is None, fault
         return answer
+
+
+class Here:
+    """A service in this very process, for faults that are made inside it."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    def do(self, name: str, fault: Fault) -> Outcome:
+        """Do a step; the fault is there while it is done for the first time."""
+        with contextlib.ExitStack() as stack:
+            hits: list[list[bool]] = []
+            outcome = _try(
+                self.service, STEPS[name], lambda: hits.append(stack.enter_context(fault())), stack.close
+            )
+        outcome.hit = any(hits[0])
+        return outcome
+
+
+@contextlib.contextmanager
+def refusing(service: Service, sentence: str, number: int) -> Iterator[list[bool]]:
+    """Let the Nth statement to the database fail with a sentence of SQLite's; the list learns of it."""
+    hit: list[bool] = []
+    counted = itertools.count(1)
+
+    def refuse(*_: Any) -> None:
+        if next(counted) == number:
+            hit.append(True)
+            raise sqlite.OperationalError(sentence)
+
+    with service.app.app_context():
+        engine = db.engine
+    event.listen(engine, "do_execute", refuse)
+    try:
+        yield hit
+    finally:
+        event.remove(engine, "do_execute", refuse)
 
 
 def _serve(folder: Path, options: dict[str, str], pipe: Connection) -> None:
@@ -241,6 +281,8 @@ def failing(pid: int, output: Path, name: str, error: str, number: int) -> Itera
     hit.append("(INJECTED)" in output.read_text(encoding="ascii"))
 
 
+# What SQLite says when it can't.
+SENTENCES = ("database is locked", "database or disk is full", "disk I/O error")
 # Which calls of the system fail, and how.
 FAULTS = (
     *(

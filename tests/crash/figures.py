@@ -11,6 +11,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "crash points": ("boundaries=", "worlds", "different worlds", "broken"),
     "failing calls": ("tried", "broken"),
     "state machine": ("examples", "steps", "broken"),
+    "history": ("events", "blows", "calls", "broken"),
     "kills": ("kills", "answers", "lost"),
     "mutants": ("tried=", "killed="),
 }
@@ -30,6 +31,13 @@ def add(kind: str, about: str, **numbers: int) -> None:
             kept[name] = number if counted_anew else kept.get(name, 0) + number
         file.truncate(0)
         file.write(json.dumps(figures, indent=1))
+
+
+def kept(kind: str, about: str) -> dict[str, int]:
+    """Return what earlier runs have added up."""
+    figures = json.loads(FILE.read_text()) if FILE.exists() else {}
+    numbers: dict[str, int] = figures.get(kind, {}).get(about, {})
+    return numbers
 
 
 def table() -> str:

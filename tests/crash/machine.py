@@ -5,131 +5,22 @@ lease has run out; and whatever they do, somebody else may act between two of th
 """
 
 import contextlib
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
-from uuid import UUID
+from datetime import timedelta
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from sqlalchemy import func, select, text, update
+from hypothesis.stateful import precondition, rule
 
-from imgpipe import clock
-from imgpipe.captions import Caption, CaptionError, Settings
-from imgpipe.clock import utc_now
-from imgpipe.database.engine import db
-from imgpipe.database.models import Base, Comment, Image, Tally, Thumbnail
-from imgpipe.jobs.protocol import Backlog, Claim
-from imgpipe.pictures import queue, search
-from imgpipe.storage.protocol import Storage
-from tests.crash.promises import CALLS, Rows, merged, read_log, walk
-from tests.crash.service import Event, Scripted, Service, digest
-from tests.factories import png
-
-LEASE_S = 30.0
-BYTES = [png(20 + n, 10) for n in range(4)]
-LOGS = st.sampled_from("ab")
-SENTENCE = "a dog on a hill"
+from imgpipe.captions import Settings
+from imgpipe.pictures import queue
+from tests.crash.model import BYTES, LEASE_S, LOGS, Killed, Worker
+from tests.crash.promises import merged, read_log, walk
+from tests.crash.service import Event, Scripted, digest
+from tests.crash.watch import Watched
 
 
-class Killed(BaseException):
-    """Stand for the end of a process in the middle of its work."""
-
-
-@dataclass
-class Worker:
-    """Somebody who holds, or believes to hold, a claim."""
-
-    claim: Claim
-    until: datetime
-    gave_back: bool = False
-
-
-@dataclass
-class Model:
-    """What must be true: pictures by id, their comments, the rows of the logs, the calls paid for."""
-
-    pictures: dict[str, str] = field(default_factory=dict)
-    comments: Counter[str] = field(default_factory=Counter)
-    logs: dict[str, Rows] = field(default_factory=dict)
-    calls: Counter[str] = field(default_factory=Counter)
-    known: set[tuple[str, str]] = field(default_factory=set)
-
-
-class Interrupted:
-    """A storage between whose steps somebody else acts: ``act`` is called once, before the next step."""
-
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
-        self.act: Callable[[], None] | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("put", "open", "delete"):
-            self.interrupt()
-        return getattr(self._storage, name)
-
-    def interrupt(self) -> None:
-        """Let the other act, if there is one."""
-        act, self.act = self.act, None
-        if act:
-            act()
-
-
-class Use(RuleBasedStateMachine):
+class Use(Watched):
     """Name every way to use the service as a rule."""
-
-    service: Service
-    steps = 0
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = datetime.fromisoformat("2026-03-01T12:00:00+00:00")
-        clock.replace(lambda: self.now)
-        self.model = Model()
-        self.workers: list[Worker] = []
-        self.answer = ""
-        self.current: list[str] = []
-        Scripted.tell = staticmethod(self._paid)
-        Scripted.answers = staticmethod(self._answer)
-        parts = self.service.app.extensions["imgpipe"]
-        if not isinstance(parts.storage, Interrupted):
-            parts.storage = Interrupted(parts.storage)
-        self.storage: Interrupted = parts.storage
-        self.storage.act = None
-        self.parts = parts
-        self.backlog: Backlog = vars(self.service.jobs)["_backlog"]
-
-    @initialize()
-    def empty(self) -> None:
-        """Begin with nothing."""
-        with self.service.app.app_context():
-            for table in (*reversed(Base.metadata.sorted_tables), text("image_words")):
-                if table is not Tally.__table__ and getattr(table, "name", "") != "installation":
-                    db.session.execute(text(f"DELETE FROM {getattr(table, 'name', table)}"))
-            db.session.execute(update(Tally).values(total=0, success=0, failed=0, worked_ms=0))
-            db.session.commit()
-            for key, _ in list(self.storage.keys()):
-                self.storage.delete(key)
-
-    def teardown(self) -> None:
-        """Let everybody come to an end, and look once more."""
-        try:
-            self.workers.clear()
-            self.answer = ""
-            self.storage.act = None
-            self.current = []
-            for _ in range(30):
-                self.now += timedelta(seconds=400)
-                self.service.work()
-            self.what_is_promised_holds()
-            self.what_is_kept_fits(at_rest=True)
-        finally:
-            clock.replace(None)
-            Scripted.answers = None
-            with self.service.app.app_context():
-                db.session.remove()
 
     # What clients do.
 
@@ -137,6 +28,34 @@ class Use(RuleBasedStateMachine):
     def upload(self, number: int, name: str) -> None:
         data = BYTES[number]
         self.model.pictures[self.service.upload(data, name)] = digest(data)
+
+    @rule(number=st.integers(0, len(BYTES) - 1), key=st.sampled_from(["one", "two"]))
+    def upload_once(self, number: int, key: str) -> None:
+        """Send it under a key, perhaps again, perhaps after it was deleted, perhaps with other bytes."""
+        before, image_id = self.model.keys.get(key, (number, ""))
+        headers = {"Idempotency-Key": key, "Content-Type": "image/png"}
+        answer = self.service.client.post("/api/images", data=BYTES[number], headers=headers)
+        told: Event = answer.json or {}
+        if before != number:
+            assert (answer.status_code, told["code"]) == (400, "idempotency_mismatch")
+            return
+        assert answer.status_code == 202, answer.text
+        assert ("Idempotent-Replayed" in answer.headers) == bool(image_id)
+        assert told["data"]["image_id"] == (image_id or told["data"]["image_id"])
+        if not image_id:
+            self.model.keys[key] = number, told["data"]["image_id"]
+            self.model.pictures[told["data"]["image_id"]] = digest(BYTES[number])
+
+    @precondition(lambda self: self.model.pictures)
+    @rule(data=st.data(), labels=st.lists(st.sampled_from(["core", "log", "thin section"]), unique=True))
+    def label(self, data: st.DataObject, labels: list[str]) -> None:
+        image_id = data.draw(st.sampled_from(sorted(self.model.pictures)))
+        answer = self.service.client.patch(f"/api/images/{image_id}", json={"labels": labels})
+        assert answer.status_code == 200, answer.text
+        self.model.labels[image_id] = labels
+        for label in labels:
+            having = {each for each, given in self.model.labels.items() if label in given}
+            assert {item["image_id"] for item in walk(self.service, limit=2, label=label)} == having
 
     @precondition(lambda self: self.model.pictures)
     @rule(data=st.data())
@@ -201,8 +120,7 @@ class Use(RuleBasedStateMachine):
         if claim is None:
             assert not self._due(lane), "something is due and nobody gets it"
             return
-        for worker in self._holders(claim.image_id):
-            assert self.now >= worker.until, f"{worker} holds what is handed out as {claim}"
+        self._nobody_holds(claim)
         self.workers.append(Worker(claim, self.now + timedelta(seconds=LEASE_S)))
 
     @precondition(lambda self: self.workers)
@@ -285,130 +203,6 @@ class Use(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
-    # What must be true after each.
-
-    @invariant()
-    def what_is_promised_holds(self) -> None:
-        """Every picture once, none that was deleted, its comments, and sums that are right."""
-        type(self).steps += 1
-        listed = [item["image_id"] for item in walk(self.service, limit=3)]
-        assert sorted(listed) == sorted(self.model.pictures)
-        assert listed == sorted(listed, reverse=True)
-        with self.service.app.app_context():
-            columns = (func.sum(getattr(Tally, name)) for name in ("total", "success", "failed", "worked_ms"))
-            kept = [int(number) for number in db.session.execute(select(*columns)).one()]
-            rows = db.session.execute(select(Image.status, Image.worked_ms)).all()
-            counts = select(func.count()).select_from(Comment).group_by(Comment.image_id)
-            comments = db.session.scalars(counts).all()
-            db.session.rollback()
-        status = Counter(row.status for row in rows)
-        worked_ms = sum(row.worked_ms for row in rows if row.status == "success")
-        assert kept == [len(rows), status["success"], status["failed"], worked_ms]
-        assert sorted(comments) == sorted(self.model.comments.values())
-
-    @invariant()
-    def what_is_kept_fits(self, at_rest: bool = False) -> None:
-        """Every row's files are there; every file has a row, or somebody was at work on it."""
-        with self.service.app.app_context():
-            pictures = db.session.scalars(select(Image)).all()
-            thumbnails = db.session.execute(select(Thumbnail.image_id, Thumbnail.key)).all()
-            found = {word: self._search(word) for word in ("dog", "hill")}
-            db.session.remove()
-        named = {row.key for row in thumbnails} | {row.original_key for row in pictures if row.original_key}
-        keys = self.storage.keys()
-        stored = {key for key, _ in keys}
-        assert named <= stored, named - stored
-        for word, ids in found.items():
-            assert ids == {row.id for row in pictures if word in f"{row.original_name} {row.caption}"}
-        by_id = Counter(row.image_id for row in thumbnails)
-        for row in pictures:
-            assert row.status != "success" or by_id[row.id] == 3, "a success without its pictures"
-            assert (row.stage is None) == (row.due_at is None)
-            assert not at_rest or row.stage is None, f"{row.id} never ends: {row.stage}"
-            assert row.status != "processing" or row.stage is not None
-            if row.caption and row.caption_key:
-                self.model.known.add((row.sha256, row.caption_key))
-
-    def _search(self, word: str) -> set[UUID]:
-        statement, _ = search.narrow(select(Image), word, db.session())
-        return {row.id for row in db.session.scalars(statement)}
-
-    def _delete(self, image_id: str) -> None:
-        answer = self.service.client.delete(f"/api/images/{image_id}")
-        assert answer.status_code == (204 if image_id in self.model.pictures else 404)
-        self.model.pictures.pop(image_id, None)
-        self.model.comments.pop(image_id, None)
-
-    def _others_work(self) -> None:
-        for lane in queue.LANES:
-            if claim := self.backlog.claim(lane):
-                self.current.append(str(claim.image_id))
-                for worker in self._holders(claim.image_id):
-                    assert self.now >= worker.until, f"{worker} holds what is handed out as {claim}"
-                self.backlog.run(claim)
-                self.current.pop()
-
-    def _come_late(self) -> None:
-        """The lease runs out in the middle, and somebody else takes over."""
-        self.now += timedelta(seconds=LEASE_S + 1)
-        answer, self.answer = self.answer, ""
-        self._others_work()
-        self.answer = answer
-
-    def _paid(self, event: Event) -> None:
-        if "called" not in event or not self.current:
-            return
-        image_id = self.current[-1]
-        self.model.calls[image_id] += 1
-        assert self.model.calls[image_id] <= CALLS, (
-            f"a caption is paid for {self.model.calls[image_id]} times"
-        )
-        known = self.model.pictures.get(image_id, ""), self.parts.captioner.fingerprint
-        assert known not in self.model.known, "a caption that is known is paid for again"
-
-    def _answer(self, jpeg: bytes) -> Caption:
-        answer = self.answer
-        self.storage.interrupt()
-        if answer == "killed":
-            raise Killed
-        if answer == "slow":
-            self._come_late()
-        if answer == "broken":
-            raise RuntimeError("the captioner has a bug")
-        errors: dict[str, CaptionError] = {
-            "busy": CaptionError("rate_limited", "Slow down", retryable=True),
-            "bad key": CaptionError("auth_error", "Who are you?", permanent=True),
-            "refused": CaptionError("refused", "No."),
-        }
-        if answer in errors:
-            raise errors[answer]
-        return Caption(SENTENCE, "scripted", "plain")
-
-    def _holders(self, image_id: UUID) -> list[Worker]:
-        return [
-            worker for worker in self.workers if worker.claim.image_id == image_id and not worker.gave_back
-        ]
-
-    def _row(self, claim: Claim) -> tuple[Any, ...] | None:
-        columns = (Image.attempt, Image.stage, Image.due_at, Image.running)
-        with self.service.app.app_context():
-            row = db.session.execute(select(*columns).where(Image.id == claim.image_id)).one_or_none()
-            db.session.rollback()
-        return tuple(row) if row else None
-
-    def _is_held(self, worker: Worker, row: tuple[Any, ...] | None) -> bool:
-        return row is not None and row[:2] == (worker.claim.attempt, worker.claim.stage) and row[3]
-
-    def _due(self, lane: str) -> bool:
-        stages = queue.LANES[lane]
-        with self.service.app.app_context():
-            due = Image.stage.in_(stages) & (Image.due_at <= utc_now())
-            count = db.session.scalar(select(func.count()).where(due))
-            db.session.rollback()
-        return bool(count)
-
-    def _show(self, image_id: str) -> Event:
-        answer = self.service.client.get(f"/api/images/{image_id}")
-        assert answer.status_code == 200
-        data: Event = (answer.json or {})["data"]
-        return data
+    @rule(seconds=st.sampled_from([1, 20, 100, 4000]))
+    def set_the_clock_back(self, seconds: int) -> None:
+        self.now -= timedelta(seconds=seconds)

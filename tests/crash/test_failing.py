@@ -3,7 +3,6 @@
 import itertools
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -11,12 +10,24 @@ from random import Random
 import pytest
 
 from tests.crash import figures
-from tests.crash.failing import DONE, FAULTS, REFUSED, STEPS, Outcome, Subject, failing
+from tests.crash.failing import (
+    DONE,
+    FAULTS,
+    REFUSED,
+    SENTENCES,
+    STEPS,
+    Fault,
+    Here,
+    Outcome,
+    Subject,
+    failing,
+    refusing,
+)
 from tests.crash.proxy import MOMENTS, Proxy
-from tests.postgres import Postgres
+from tests.crash.service import Service
+from tests.postgres import Postgres, on_sqlite
 from tests.s3 import running as s3_running
 
-Fault = Callable[[], AbstractContextManager[list[bool]]]
 Nth = Callable[[int], Fault]
 FEW, FEW_CUTS = 24, 8
 FURTHEST = 60  # no step makes so many calls of a kind
@@ -36,7 +47,7 @@ def faults(outcome: Outcome) -> Iterator[str]:
     yield from outcome.left
 
 
-def try_each(subject: Subject, kinds: dict[str, Nth], steps: Iterable[str] = STEPS) -> list[str]:
+def try_each(subject: Subject | Here, kinds: dict[str, Nth], steps: Iterable[str] = STEPS) -> list[str]:
     """Let each call of each step fail, up to the last."""
     wrong, tried = [], 0
     for step, (name, fault) in itertools.product(steps, kinds.items()):
@@ -50,7 +61,7 @@ def try_each(subject: Subject, kinds: dict[str, Nth], steps: Iterable[str] = STE
     return wrong
 
 
-def try_some(subject: Subject, kinds: dict[str, Nth], count: int, seed: int) -> list[str]:
+def try_some(subject: Subject | Here, kinds: dict[str, Nth], count: int, seed: int) -> list[str]:
     """Let so many calls fail that the seed chooses; a number behind the last one is drawn again."""
     draw = Random(seed)
     cases = list(itertools.product(STEPS, kinds, range(1, QUICK_FURTHEST)))
@@ -100,6 +111,15 @@ def over(proxy: Proxy) -> dict[str, Nth]:
         return lambda number: partial(proxy.cutting, moment, number)  # type: ignore[arg-type]
 
     return {moment: nth(moment) for moment in MOMENTS}
+
+
+def by_sqlite(service: Service) -> dict[str, Nth]:
+    """Name the failures of statements."""
+
+    def nth(sentence: str) -> Nth:
+        return lambda number: partial(refusing, service, sentence, number)
+
+    return {sentence: nth(sentence) for sentence in SENTENCES}
 
 
 @pytest.fixture
@@ -186,6 +206,25 @@ def test_each_word_to_postgresql_is_lost(
 ) -> None:
     proxy, options = postgres_proxy
     assert not try_each(start(options), over(proxy))
+
+
+@on_sqlite
+def test_some_statements_to_sqlite_are_refused(captioned: Service, seed: int) -> None:
+    assert not try_some(Here(captioned), by_sqlite(captioned), FEW, seed)
+
+
+@soak
+@on_sqlite
+@pytest.mark.timeout(1800)
+def test_each_statement_to_sqlite_is_refused(captioned: Service) -> None:
+    assert not try_each(Here(captioned), by_sqlite(captioned))
+
+
+def test_some_requests_to_the_object_store_are_lost(
+    start: Callable[[dict[str, str]], Subject], s3_proxy: tuple[Proxy, dict[str, str]], seed: int
+) -> None:
+    proxy, options = s3_proxy
+    assert not try_some(start(options), over(proxy), FEW_CUTS, seed)
 
 
 @soak

@@ -1,6 +1,5 @@
 """A busy process is killed at any moment, again and again: nothing that it answered is lost."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,5 @@ def test_a_few_kills_lose_nothing(migrated: Path, seed: int) -> None:
 @pytest.mark.timeout(7200)
 def test_many_kills_lose_nothing(migrated: Path, seed: int) -> None:
     """Go on where the last run ended, up to the number that is wanted, and beyond it in smaller portions."""
-    kept = json.loads(figures.FILE.read_text()) if figures.FILE.exists() else {}
-    done = kept.get("kills", {}).get("all", {}).get("kills", 0)
+    done = figures.kept("kills", "all").get("kills", 0)
     assert not kill_many(max(AT_ONCE, WANTED - done), seed * WANTED, migrated)

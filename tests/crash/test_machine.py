@@ -9,10 +9,11 @@ from tests.crash.machine import Use
 from tests.crash.service import Service
 from tests.postgres import on_postgresql, on_sqlite
 
+WANTED, AT_ONCE = 1000, 50
 soak = pytest.mark.soak
 
 
-def use(service: Service, examples: int, steps: int) -> None:
+def use(service: Service, examples: int, steps: int, about: str = "all") -> None:
     """Try so many ways of so many steps."""
 
     class Bound(Use):
@@ -25,13 +26,20 @@ def use(service: Service, examples: int, steps: int) -> None:
         suppress_health_check=list(HealthCheck),
         print_blob=True,
     )
-    fault = 1
+    broken = 0
     try:
         run_state_machine_as_test(Bound, settings=chosen)
-        fault = 0
-    finally:
-        figures.add("state machine", "all", examples=examples, steps=Bound.steps, broken=fault)
+    except Exception:
+        broken = 1
+        raise
+    finally:  # a run that is stopped has tried what it has tried
+        figures.add("state machine", about, examples=Bound.examples, steps=Bound.steps, broken=broken)
         print(f"{Bound.steps} steps")
+
+
+def left(about: str) -> int:
+    """Return how many examples of the soak are left to try, or how many more if all were tried."""
+    return max(AT_ONCE, WANTED - figures.kept("state machine", about).get("examples", 0))
 
 
 @on_sqlite
@@ -48,11 +56,11 @@ def test_any_order_of_use_on_postgresql(captioned: Service) -> None:
 @on_sqlite
 @pytest.mark.timeout(7200)
 def test_any_long_order_of_use_on_sqlite(captioned: Service) -> None:
-    use(captioned, 1000, 50)
+    use(captioned, left("long on SQLite"), 50, "long on SQLite")
 
 
 @soak
 @on_postgresql
 @pytest.mark.timeout(7200)
 def test_any_long_order_of_use_on_postgresql(captioned: Service) -> None:
-    use(captioned, 1000, 50)
+    use(captioned, left("long on PostgreSQL"), 50, "long on PostgreSQL")

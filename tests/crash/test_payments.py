@@ -17,7 +17,7 @@ from imgpipe.clock import utc_now
 from imgpipe.database.engine import db
 from imgpipe.jobs.protocol import Backlog
 from imgpipe.pictures import queue
-from tests.crash.machine import Killed
+from tests.crash.model import Killed
 from tests.crash.service import Event, Scripted, Service
 from tests.factories import png
 from tests.postgres import on_postgresql
