@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,11 @@ from imgpipe.database.schema import upgrade
 from tests.captions.provider import Provider, serve
 from tests.factories import AppFactory
 from tests.postgres import Postgres, running
+
+# Nothing here asks a disk, and much would wait for one.
+MEMORY, ROOM = Path("/dev/shm"), 4 * 2**30
+if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 # A slow machine is no fault of the code; and CI says the same of the same code twice.
 settings.register_profile("imgpipe", deadline=None, derandomize=os.environ.get("CI") == "true")

@@ -1,14 +1,12 @@
-"""SQLite and PostgreSQL are one service: the same schema, the same queue, the same answers."""
+"""SQLite and PostgreSQL are one service: the same schema, the same queue, the same search."""
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -22,13 +20,9 @@ from imgpipe.database.engine import db, writing
 from imgpipe.database.models import Image, new_id, position_of
 from imgpipe.database.schema import check, downgrade, upgrade
 from imgpipe.pictures import queue, search
-from tests.corpus import CORPUS
-from tests.factories import post
 from tests.postgres import Postgres
 
 CLAIMANTS, QUEUED = 4, 1_500
-SUFFIXES = (".jpg", ".jpeg", ".mpo", ".png", ".apng")
-OWN = ("image_id", "uploaded_at", "processed_at", "processing_time_ms")  # no two pictures share these
 
 
 @contextmanager
@@ -116,45 +110,3 @@ def test_a_word_is_found_newest_first_be_it_rare_or_common(app: Flask, count: in
         url = body["next"]
         found += [UUID(item["image_id"]) for item in body["data"]]
     assert found == sorted(ids, reverse=True)
-
-
-def answers(app: Flask) -> dict[str, Any]:
-    """Upload the whole corpus, two pictures at a time; return by file what is told of it in the end."""
-    files = sorted(path for path in CORPUS.rglob("*") if path.suffix in SUFFIXES)
-    with ThreadPoolExecutor(2) as clients:
-        uploaded = list(clients.map(lambda path: upload(app, path), files))
-        told = clients.map(lambda answer: told_of(app, answer), uploaded)
-        return {str(path.relative_to(CORPUS)): answer for path, answer in zip(files, told, strict=True)}
-
-
-def upload(app: Flask, path: Path) -> dict[str, Any]:
-    """Upload a file and return the answer; whoever is at it processes it."""
-    body: dict[str, Any] = json.loads(post(app.test_client(), path.read_bytes(), path.name).text)
-    return body
-
-
-def told_of(app: Flask, answer: dict[str, Any]) -> Any:
-    """Return a picture's JSON without what is the upload's own, or the code of its refusal."""
-    if answer["data"] is None:
-        return answer["code"]
-    image_id = answer["data"]["image_id"]
-    text = app.test_client().get(f"/api/images/{image_id}").text.replace(image_id, "ID")
-    return {name: value for name, value in json.loads(text)["data"].items() if name not in OWN}
-
-
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="no corpus of pictures: set CORPUS_DIR")
-@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-def test_both_answer_the_same_of_every_picture_of_the_corpus(
-    tmp_path: Path, migrated: Path, postgres: Postgres, template: str
-) -> None:
-    name = f"corpus_{uuid4().hex}"
-    shutil.copy(migrated, tmp_path / "corpus.db")
-    urls = {"sqlite": f"sqlite:///{tmp_path / 'corpus.db'}", "postgresql": postgres.create(name, template)}
-    told = {}
-    for kind, url in urls.items():
-        with app_over(tmp_path / kind, url) as app:
-            told[kind] = answers(app)
-    postgres.drop(name)
-    assert len(told["sqlite"]) > 800
-    different = {file for file, answer in told["sqlite"].items() if told["postgresql"][file] != answer}
-    assert different == set()

@@ -67,6 +67,7 @@ class Socket:
 
     def close(self) -> None:
         """Hang up."""
+        self._stream.close()  # a socket stays open while a file over it is
         self._socket.close()
 
 
@@ -87,6 +88,10 @@ class Firefox:
             pass
         assert answer["type"] == "success", answer
         return answer["result"]
+
+    def close(self) -> None:
+        """Hang up; the browser goes on."""
+        self._socket.close()
 
     def size(self, width: int, height: int) -> None:
         """Set the size of the window's inside."""
@@ -176,6 +181,7 @@ def browsing(program: str, folder: Path) -> Iterator[Firefox]:
         yield firefox
         with suppress(OSError, struct.error, ValueError):
             firefox.call("browser.close")
+        firefox.close()
     finally:
         process.kill()
         process.wait()

@@ -1,4 +1,4 @@
-"""Sixty pictures are queued, then the worst happens: each one still ends well, once, and soon."""
+"""Many pictures are queued, then the worst happens: each one still ends well, once, and soon."""
 
 import random
 import time
@@ -14,7 +14,7 @@ import requests
 from tests.factories import png
 from tests.servers import Server, serving
 
-PICTURES = 60
+PICTURES, CUT_SHORT = 30, 60  # queued before a blow; sent while it falls
 SEED = 20261120
 
 
@@ -66,7 +66,7 @@ def _dashed(hexadecimal: str) -> str:
     return "-".join(hexadecimal[a:b] for a, b in ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32)))
 
 
-@pytest.mark.parametrize("done", moments(3, soaking=20))
+@pytest.mark.parametrize("done", moments(1, soaking=22))
 @pytest.mark.parametrize("blow", BLOWS)
 def test_no_picture_is_lost_stuck_or_rendered_twice(
     tmp_path: Path, heavy: bytes, blow: Callable[[Server], None], done: int
@@ -101,14 +101,14 @@ def test_an_upload_that_was_answered_survives_the_kill_of_everything(tmp_path: P
             answered.append(server.upload(heavy))
 
     with serving(tmp_path) as server, ThreadPoolExecutor(4) as clients:
-        sending = [clients.submit(send, number) for number in range(PICTURES)]
+        sending = [clients.submit(send, number) for number in range(CUT_SHORT)]
         while len(answered) < 15:
             time.sleep(0.005)
         server.kill()
         for task in sending:
             task.result()
         server.start()
-        assert 15 <= len(answered) < PICTURES
+        assert 15 <= len(answered) < CUT_SHORT
         assert_each_was_rendered_once(server, answered, at_least=True)
 
 
