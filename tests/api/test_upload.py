@@ -185,6 +185,14 @@ def test_ten_thousand_form_parts_are_refused(client: FlaskClient) -> None:
         (b'filename="\x1b[31m.jpg"', "[31m.jpg"),
         (b"filename=a.jpg; filename*=UTF-8''B%C3%A4r.jpg", "Bär.jpg"),
         (b"filename*=latin-1''B%E4r.jpg", "B%E4r.jpg"),
+        (b'filename="C:\\temp\\"', "image.jpg"),
+        (b'filename="C:\\temp\\a.jpg\\"', "image.jpg"),
+        (b'filename="a b.jpg', "a b.jpg"),
+        (b'filename="', "image.jpg"),
+        (b"filename=", "image.jpg"),
+        (b'filename=""', "image.jpg"),
+        (b'FileName = "a.jpg"', "a.jpg"),
+        (b'filename="a"b.jpg"', "a"),
     ],
 )
 def test_no_spelling_of_a_name_refuses_an_upload(client: FlaskClient, header: bytes, shown_name: str) -> None:

@@ -1,16 +1,19 @@
 """Parse multipart forms as their senders meant them: a file's name never refuses an upload."""
 
 import io
+import re
 from collections.abc import Iterator
 from typing import IO
 
 from werkzeug.datastructures import FileStorage, Headers, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser, MultiPartParser
+from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
 
 from imgpipe.errors import TooLarge
 
+_FILENAME = re.compile(r";\s*filename\s*=(.*)", re.IGNORECASE | re.DOTALL)
 Parsed = tuple[MultiDict[str, str], MultiDict[str, FileStorage]]
 
 
@@ -19,9 +22,22 @@ class _Decoder(MultipartDecoder):
 
     def _parse_headers(self, data: bytes | bytearray) -> Headers:
         try:
-            return super()._parse_headers(data)
+            headers = super()._parse_headers(data)
         except UnicodeDecodeError:
-            return super()._parse_headers(data.decode("latin-1").encode())
+            headers = super()._parse_headers(data.decode("latin-1").encode())
+        if disposition := headers.get("Content-Disposition"):
+            headers["Content-Disposition"] = _with_a_name(disposition)
+        return headers
+
+
+def _with_a_name(disposition: str) -> str:
+    """Quote a file's name that can't be read as it was sent, as where a last backslash hides the quote."""
+    spelled = _FILENAME.search(disposition)
+    if spelled is None or "filename" in parse_options_header(disposition)[1]:
+        return disposition
+    name = spelled[1].strip().removeprefix('"').removesuffix('"')
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{disposition[: spelled.start()]}; filename="{escaped}"'
 
 
 class _PartsParser(MultiPartParser):
