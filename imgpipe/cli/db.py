@@ -2,10 +2,10 @@
 
 import click
 from flask.cli import AppGroup
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from imgpipe import installation
-from imgpipe.database import schema
+from imgpipe.database import outages, schema
 from imgpipe.errors import SchemaTooNew
 from imgpipe.extensions import parts
 
@@ -19,8 +19,10 @@ def upgrade(ctx: click.Context) -> None:
     try:
         schema.upgrade()
         _establish()
-    except OperationalError as error:
-        reason = str(error.orig).splitlines()[0]
+    except SQLAlchemyError as error:
+        if not outages.is_away(error):
+            raise
+        reason = outages.reason(error)
         click.echo(f"DATABASE_URL=(hidden): expected a database that answers ({reason})", err=True)
         ctx.exit(1)
     except SchemaTooNew as error:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from imgpipe.database.engine import db
-from imgpipe.database.sqlitefile import sqlite
+from imgpipe.database.sqlitefile import cannot_open
 from imgpipe.errors import SchemaTooNew
 
 if TYPE_CHECKING:
@@ -78,8 +78,7 @@ def _make_file() -> None:
         try:
             Path(url.database).touch()
         except OSError as error:  # as SQLite itself would say it
-            fault = sqlite.OperationalError("unable to open database file")
-            raise OperationalError("", None, fault) from error
+            raise OperationalError("", None, cannot_open("unable to open database file")) from error
 
 
 def _config() -> "Config":

@@ -41,9 +41,9 @@ class SqliteFile:
         """Let no connection make the file anew or open another. Raises: the driver's ``OperationalError``."""
         found = self._identify()
         if self._path and found is None:
-            raise _missing("the database's file is gone")
+            raise cannot_open("the database's file is gone")
         if self._first and found != self._first:
-            raise _missing("the database's file was replaced")
+            raise cannot_open("the database's file was replaced")
 
     def remember(self, *_: Any) -> None:
         """Note which file the first connection has opened."""
@@ -52,7 +52,7 @@ class SqliteFile:
     def refuse_another(self, _: Connection) -> None:
         """Begin no transaction on a file that is not the one of that name. Raises: ``OperationalError``."""
         if self._path and self._identify() != self._first:
-            raise OperationalError(None, None, _missing("the database's file was deleted or replaced"))
+            raise OperationalError(None, None, cannot_open("the database's file was deleted or replaced"))
 
     def _identify(self) -> FileId | None:
         return _identify(self._path) if self._path else None
@@ -66,7 +66,8 @@ def _identify(path: str) -> FileId | None:
     return found.st_dev, found.st_ino
 
 
-def _missing(sentence: str) -> Exception:
+def cannot_open(sentence: str) -> Exception:
+    """Make the driver's own error of a file that can't be opened."""
     error: Exception = sqlite.OperationalError(sentence)
     error.sqlite_errorcode = CANTOPEN  # type: ignore[attr-defined]
     return error

@@ -57,7 +57,7 @@ class DatabaseBacklog:
                 return self._run(claim)
             except Exception as error:
                 if outages.is_away(error):
-                    log.warning("the database is away, the work is given back: %s", outages.reason(error))
+                    outages.warn(log, error, "the work is given back")
                     self._until_answered(lambda: queue.release([claim], AWAY_S))
                     return False
                 log.exception("stage %s failed unexpectedly, attempt %d", claim.stage, claim.attempt)

@@ -74,7 +74,9 @@ def find_bytes(sha256: str) -> Image | None:
 
 def retry(image_id: UUID) -> Image:
     """Queue again what failed. Raises: ``ImageNotFound``, ``Conflict``."""
+    started = time.perf_counter()
     stage = lifecycle.retry(image_id)
+    log.info("retried %s: %s, %d ms", image_id, stage, (time.perf_counter() - started) * 1000)
     if stage == queue.CAPTION:
         pause.end()
     parts.jobs.wake(stage)

@@ -191,7 +191,6 @@ def retry(image_id: UUID) -> str:
         if stage == RENDER:
             again["worked_ms"] = 0
         session.execute(update(Image).where(Image.id == image_id).values(**_queued(stage), **again))
-    log.info("retried: %s of %s", stage, image_id)
     return stage
 
 

@@ -55,7 +55,7 @@ class WebhookBacklog:
                 self._run(claim)
             except Exception as error:
                 if outages.is_away(error):
-                    log.warning("the database is away, the event goes out again: %s", outages.reason(error))
+                    outages.warn(log, error, "the event goes out again")
                     return False
                 log.exception("a delivery failed unexpectedly")
             return True

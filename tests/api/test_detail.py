@@ -1,6 +1,7 @@
 """One picture: shown, waited for, deleted, retried, downloaded."""
 
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -98,6 +99,13 @@ def test_retry_runs_a_failed_picture_again(client: FlaskClient, app: Flask) -> N
     assert response.status_code == 202
     image = shown(client, image_id)
     assert (image["status"], image["error"], image["error_code"]) == ("success", None, None)
+
+
+def test_a_retry_is_one_line_with_the_picture_the_stage_and_its_time(client: FlaskClient, app: Flask) -> None:
+    image_id = upload(client, jpeg(900, 900)[:9000])
+    client.post(f"/api/images/{image_id}/retry", headers={"X-Request-ID": "again-1"})
+    told = (app.extensions["imgpipe"].settings.data_dir / "logs/app.log").read_text()
+    assert re.search(rf"\[again-1\] \S+: retried {image_id}: render, \d+ ms$", told, re.MULTILINE)
 
 
 def test_retry_of_what_did_not_fail_is_a_conflict(client: FlaskClient) -> None:

@@ -5,16 +5,19 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy.exc import OperationalError
 
 from imgpipe.database.sqlitefile import sqlite
 from tests.captions.provider import SENTENCE, Provider
 from tests.factories import AppFactory, jpeg, png, shown, upload
+from tests.postgres import on_sqlite
 from tests.servers import KEPT, ROOT, run, serving
 
 IMPORT = "flask --app wsgi images import"
@@ -241,3 +244,16 @@ def test_the_schema_comes_up_from_any_folder_and_again(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "data" / "imgpipe.db").exists()
+
+
+@on_sqlite
+def test_a_migration_that_fails_by_our_fault_is_not_told_as_a_database_that_is_away(
+    tmp_path: Path, make_app: AppFactory
+) -> None:
+    broken = make_app(DATABASE_URL=f"sqlite:///{tmp_path / 'broken.db'}")
+    with closing(sqlite.connect(tmp_path / "broken.db")) as connection, connection:
+        connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        connection.execute("INSERT INTO alembic_version VALUES ('0001')")
+    result = call(broken, "db", "upgrade")
+    assert isinstance(result.exception, OperationalError)
+    assert "expected a database that answers" not in result.output

@@ -16,6 +16,7 @@ from imgpipe.pictures.backlog import DatabaseBacklog
 from imgpipe.pictures.outcome import Done, Later, Outcome, Stage
 from imgpipe.pictures.queue import RENDER
 from tests.pictures.queueing import enter, row
+from tests.postgres import on_postgresql
 
 LEASE_S = 60.0
 
@@ -80,6 +81,22 @@ def test_a_database_that_is_away_counts_no_crash_and_makes_the_work_wait(app: Fl
     assert (image.status, image.running) == ("processing", False)
     assert image.due_at > utc_now()
     assert queue.due() == []
+
+
+def be_locked_out(_claim: Claim) -> Outcome | None:
+    db.session.execute(text("DO $$ BEGIN RAISE SQLSTATE '40P01' USING MESSAGE = 'deadlock detected'; END $$"))
+    return None
+
+
+@on_postgresql
+def test_a_deadlock_is_tried_again_and_told_apart_from_an_outage(app: Flask) -> None:
+    id = enter()
+    assert [claim.crashes for claim in work_off(app, be_locked_out, 4)] == [0] * 4
+    assert row(id).status == "processing"
+    told = (app.extensions["imgpipe"].settings.data_dir / "logs/app.log").read_text()
+    assert "ERROR" in told
+    assert "two transactions locked each other out: deadlock detected; the work is given back" in told
+    assert "is away" not in told
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def _answer_http(error: HTTPException) -> Any:
 def _answer_database(error: SQLAlchemyError) -> Response:
     if not outages.is_away(error):
         return _answer_unexpected(error)
-    log.warning("the database is away: %s", outages.reason(error))
+    outages.warn(log, error)
     return answer(Unavailable(retry_after_s=RETRY_AFTER_S))
 
 
