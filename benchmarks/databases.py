@@ -34,6 +34,7 @@ ROUNDS, UPLOADS, CLIENTS = 15, 60, 4
 ASKED = {
     "GET /api/images": "/api/images",
     "GET /api/stats": "/api/stats",
+    "GET /metrics": "/metrics",
     f"search, {HOLDERS} matches": "/api/images?q=lighthouse",
 }
 EPOCH_MS = 1_700_000_000_000

@@ -76,8 +76,12 @@ class _Slot:
             except BlockingIOError:
                 os.close(held)
                 continue
-            for kind in ("counter", "histogram"):
-                _reserve(self._folder / f"{kind}_{number}.db")
+            try:
+                for kind in ("counter", "histogram"):
+                    _reserve(self._folder / f"{kind}_{number}.db")
+            except OSError:
+                os.close(held)
+                raise
             return number, held
         raise OSError(f"no free slot in {self._folder}")
 

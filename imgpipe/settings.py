@@ -87,7 +87,7 @@ class Settings:
         "IMGPIPE_CAPTIONER",
         "",
         registry.VALID,
-        "who describes pictures; empty: huggingface or openai, whichever key is set, else none",
+        f"who describes pictures; empty: {registry.BY_KEY}, whichever key is set, else none",
         options.captioner(registry.NAMES),
     )
     # A row for each provider that has a key, by its variable; ``config`` makes them.
@@ -96,7 +96,7 @@ class Settings:
         "IMGPIPE_CAPTION_URL",
         "",
         "an http(s) URL without query",
-        "openai: the base up to /v1 of any compatible server; huggingface: the full model URL",
+        registry.URL_HELP,
         options.base_url,
     )
     caption_model: str = option(

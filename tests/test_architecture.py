@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "imgpipe"
 # From the ground up: a part imports from its own row or those above it in this table.
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("errors", "clock", "text", "version", "logs", "metrics", "outbound"),
+    ("errors", "clock", "text", "version", "logs", "metrics", "outbound", "transport"),
     ("imaging", "scanlines", "wells", "captions", "storage", "jobs"),
     ("options", "settings", "config"),  # what can be chosen stands in the engines' own tables
     ("database",),
@@ -35,6 +35,7 @@ PLUGINS = {
     "imgpipe.storage.objects",
     "imgpipe.captions.blip",
     "imgpipe.scanlines.figure",
+    "imgpipe.transport",  # requests, which a service without captioner and webhooks never loads
 }
 MAX_LINES = 300
 

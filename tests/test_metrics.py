@@ -1,18 +1,25 @@
 """The counts are exact over processes and restarts, and no id is ever a label."""
 
+import fcntl
+import random
 import re
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 import requests
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from imgpipe import metrics
 from tests.compose import find_program
 from tests.factories import jpeg, post
+from tests.redis import running as redis_running
 from tests.servers import ROOT, Server, serving
+from tests.workers import working
 
 
 def samples(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -64,6 +71,55 @@ def test_the_counts_are_exact_over_two_processes_a_kill_and_a_restart(tmp_path: 
     assert len(list((tmp_path / "metrics").glob("counter_*.db"))) <= 4
 
 
+@pytest.mark.soak
+def test_a_thousand_uploads_over_two_processes_and_a_celery_worker_are_counted_exactly(
+    tmp_path: Path,
+) -> None:
+    celery = {"IMGPIPE_JOBS": "celery", "WEB_CONCURRENCY": "2"}
+    with (
+        redis_running() as redis,
+        serving(tmp_path, CELERY_BROKER_URL=redis.url, **celery) as server,
+        working(server.environ, tmp_path / "worker.log") as worker,
+        ThreadPoolExecutor(8) as clients,
+    ):
+        list(clients.map(lambda number: upload(server, 1, number), range(1000)))
+        list(clients.map(server.upload, [jpeg()[:-500]] * 20))
+        server.await_all_done(300)
+        before = counters(server)
+        posts = ("method", "POST"), ("route", "/api/images"), ("status", "202")
+        assert before["imgpipe_http_requests_total", posts] == 1020
+        assert before["imgpipe_pictures_total", (("outcome", "success"),)] == 1000
+        assert before["imgpipe_pictures_total", (("outcome", "failed"),)] == 20
+        assert before["imgpipe_failures_total", (("code", "corrupt_image"),)] == 20
+        assert before["imgpipe_stage_seconds_count", (("stage", "render"),)] == 1020
+        worker.kill()
+        random.choice(server.workers()).kill()
+        server.await_ready()
+        after = counters(server)
+        assert {name: after[name] for name in before} == before
+
+
+def counters(server: Server) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """Return all that only grows by what the test does: not the counts of its own looks."""
+    return {
+        (name, labels): value
+        for (name, labels), value in scrape(server).items()
+        if name.endswith(("_total", "_count")) and ("method", "GET") not in labels
+    }
+
+
+def test_a_killed_workers_gauges_vanish(tmp_path: Path) -> None:
+    with serving(tmp_path, WEB_CONCURRENCY="2") as server:
+        server.upload_all(jpeg(3000, 2000), 6)
+        for process in server.workers():
+            process.kill()
+        server.await_all_done()
+        found = scrape(server)
+        assert {value for (name, _), value in found.items() if name == "imgpipe_queue_depth"} == {0}
+        assert not any("pid" in dict(labels) for _, labels in found)
+        assert not list((tmp_path / "metrics").glob("gauge*"))
+
+
 def test_what_the_database_says_is_asked_at_the_scrape(client: FlaskClient) -> None:
     post(client, jpeg(100, 80))
     found = samples(client.get("/metrics").text)
@@ -83,6 +139,14 @@ def test_the_bytes_that_are_stored_follow_uploads_and_deletes(client: FlaskClien
     assert stored() > 0
     client.delete(f"/api/images/{image_id}")
     assert stored() == 0
+
+
+def test_a_slot_without_room_on_the_disk_is_left_to_others(tmp_path: Path) -> None:
+    (tmp_path / "counter_0.db").mkdir()  # as unwritable as a file on a full disk
+    with pytest.raises(OSError):
+        metrics._Slot(tmp_path).number()
+    with (tmp_path / "0.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_no_id_is_a_label(client: FlaskClient) -> None:

@@ -1,14 +1,15 @@
 """Speak to one provider: one call, strict JSON back, and every way to fail told as ``CaptionError``."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from imgpipe.captions.outcome import MESSAGE_LENGTH, TEXT_LENGTH, CaptionError, Code
+from imgpipe.captions.outcome import MESSAGE_LENGTH, TEXT_LENGTH, Caption, CaptionError, Code
 from imgpipe.captions.redaction import hide_key, redact, redact_json
 from imgpipe.captions.verdict import judge
-from imgpipe.outbound import Answer, Request, exchange
+from imgpipe.outbound import Answer, Request
 from imgpipe.text import clean_text
 
 
@@ -16,30 +17,32 @@ from imgpipe.text import clean_text
 class Endpoint:
     """Hold where to call and with which key; ``timeout_s`` bounds each call in all.
 
-    ``who`` is named in every error, and answers: a provider and its model.
+    ``provider`` and ``model`` are named in every caption and error.
     """
 
     url: str
     key: str = field(repr=False)
     timeout_s: float
-    who: str = "The provider"
+    provider: str
+    model: str
 
-    def post(self, body: bytes, content_type: str) -> Any:
-        """Send the body and return the JSON of an answer 200.
+    def caption(self, body: bytes, content_type: str, read: Callable[[Any], str]) -> Caption:
+        """Send the body, and make a caption of what ``read`` finds in the JSON of an answer 200.
 
         Raises: CaptionError.
         """
+        raw = self._post(body, content_type)
+        return Caption(self._tidy(read(raw), raw), self.provider, self.model, redact_json(raw, self.key))
+
+    def _post(self, body: bytes, content_type: str) -> Any:
         headers = {**self._headers(), "Content-Type": content_type}
         answer = self._exchange(Request("POST", self.url, headers, body))
         if answer.status != 200:
             raise self._judge(answer)
         return self._parse(answer)
 
-    def accept(self, text: str, raw: Any) -> str:
-        """Tidy a model's sentence to at most 1,000 storable characters.
-
-        Raises: CaptionError when nothing is left.
-        """
+    def _tidy(self, text: str, raw: Any) -> str:
+        """Tidy a model's sentence to at most 1,000 storable characters."""
         tidy = hide_key(clean_text(text).strip()[: TEXT_LENGTH + len(self.key)], self.key)
         if not tidy:
             raise self.unfit("empty", "The model gave an empty caption.", raw)
@@ -52,7 +55,7 @@ class Endpoint:
     def _sentence(self, message: str) -> str:
         """Say who answered, from where, and what; fit for a stranger."""
         host = urlsplit(self.url).hostname or "no host"
-        return redact(f"{self.who} at {host}: {message}", self.key, MESSAGE_LENGTH)
+        return redact(f"{self.provider} {self.model} at {host}: {message}", self.key, MESSAGE_LENGTH)
 
     def _judge(self, answer: Answer) -> CaptionError:
         error = judge(answer.status, answer.headers, _parse_leniently(answer.body), self.key)
@@ -72,6 +75,8 @@ class Endpoint:
         return {**headers, "Authorization": f"Bearer {self.key}"} if self.key else headers
 
     def _exchange(self, request: Request) -> Answer:
+        from imgpipe.transport import exchange
+
         try:
             return exchange(request, self.timeout_s)
         except TimeoutError as error:

@@ -8,8 +8,7 @@ from urllib.parse import quote
 from imgpipe.captions.endpoint import Endpoint
 from imgpipe.captions.openai import OpenAI
 from imgpipe.captions.outcome import Caption, CaptionError
-from imgpipe.captions.protocol import Provider, Settings, fingerprint
-from imgpipe.captions.redaction import redact_json
+from imgpipe.captions.protocol import Provider, fingerprint
 from imgpipe.captions.verdict import read_fault
 
 ROUTER = "https://router.huggingface.co"
@@ -28,16 +27,14 @@ class Task:
     def __init__(self, url: str, key: str, model: str, timeout_s: float) -> None:
         self.model = model
         self.fingerprint = fingerprint(self.provider, model, url)
-        self._endpoint = Endpoint(url, key, timeout_s, f"{self.provider} {model}")
+        self._endpoint = Endpoint(url, key, timeout_s, self.provider, model)
 
     def caption(self, jpeg: bytes) -> Caption:
         """Describe the picture in one call.
 
         Raises: CaptionError.
         """
-        raw = self._endpoint.post(jpeg, "image/jpeg")
-        text = self._endpoint.accept(self._generated_text(raw), raw)
-        return Caption(text, self.provider, self.model, redact_json(raw, self._endpoint.key))
+        return self._endpoint.caption(jpeg, "image/jpeg", self._generated_text)
 
     def _generated_text(self, raw: Any) -> str:
         first = raw[0] if isinstance(raw, list) and raw else raw
@@ -60,11 +57,11 @@ class HuggingFace:
     def __init__(
         self,
         key: str,
-        *,
         url: str = "",
         model: str = "",
         prompt: str = "",
         timeout_s: float = 15.0,
+        *,
         router: str = ROUTER,
     ) -> None:
         name = model or (_model_in(url) if url else MODEL)
@@ -75,7 +72,7 @@ class HuggingFace:
         self._switching = Lock()
         talker = OpenAI(
             key,
-            base=f"{router}/v1",
+            url=f"{router}/v1",
             model=CHAT_MODEL,
             prompt=prompt,
             timeout_s=timeout_s,
@@ -134,14 +131,4 @@ def _model_in(url: str) -> str:
     return url.partition("/models/")[2].strip("/") or url.rstrip("/").rpartition("/")[2]
 
 
-def _build(settings: Settings) -> HuggingFace:
-    return HuggingFace(
-        PROVIDER.key(settings),
-        url=settings.url,
-        model=settings.model,
-        prompt=settings.prompt,
-        timeout_s=settings.timeout_s,
-    )
-
-
-PROVIDER = Provider("huggingface", _build, "HF_API_KEY", "Hugging Face")
+PROVIDER = Provider("huggingface", HuggingFace, "HF_API_KEY", "Hugging Face", "the full model URL")

@@ -7,8 +7,7 @@ from urllib.parse import urlsplit
 
 from imgpipe.captions.endpoint import Endpoint
 from imgpipe.captions.outcome import Caption
-from imgpipe.captions.protocol import Provider, Settings, fingerprint
-from imgpipe.captions.redaction import redact_json
+from imgpipe.captions.protocol import Provider, fingerprint
 from imgpipe.captions.verdict import read_fault
 
 BASE = "https://api.openai.com/v1"
@@ -25,35 +24,34 @@ class OpenAI:
     def __init__(
         self,
         key: str,
-        *,
-        base: str = "",
+        url: str = "",
         model: str = "",
         prompt: str = "",
         timeout_s: float = 15.0,
+        *,
         provider: str = "openai",
     ) -> None:
         self.provider = provider
         self.model = model or MODEL
         self._prompt = prompt or PROMPT
-        self._base = base or BASE
+        self._base = url or BASE
         self.fingerprint = fingerprint(provider, self.model, self._base, self._prompt)
-        who = f"{provider} {self.model}"
-        self._completions = Endpoint(_join(self._base, "chat/completions"), key, timeout_s, who)
+        url = _join(self._base, "chat/completions")
+        self._completions = Endpoint(url, key, timeout_s, provider, self.model)
 
     def caption(self, jpeg: bytes) -> Caption:
         """Describe the picture in one call.
 
         Raises: CaptionError.
         """
-        raw = self._completions.post(json.dumps(self._question(jpeg)).encode(), "application/json")
-        text = self._completions.accept(self._content(raw), raw)
-        return Caption(text, self.provider, self.model, redact_json(raw, self._completions.key))
+        question = json.dumps(self._question(jpeg)).encode()
+        return self._completions.caption(question, "application/json", self._content)
 
     def steer(self, *, prompt: str, model: str) -> "OpenAI":
         """Return a captioner of the same server with another prompt or model."""
         return OpenAI(
             self._completions.key,
-            base=self._base,
+            url=self._base,
             model=model or self.model,
             prompt=prompt or self._prompt,
             timeout_s=self._completions.timeout_s,
@@ -98,14 +96,6 @@ def _join(base: str, path: str) -> str:
     return url._replace(path=f"{url.path.rstrip('/')}/{path}").geturl()
 
 
-def _build(settings: Settings) -> OpenAI:
-    return OpenAI(
-        PROVIDER.key(settings),
-        base=settings.url,
-        model=settings.model,
-        prompt=settings.prompt,
-        timeout_s=settings.timeout_s,
-    )
-
-
-PROVIDER = Provider("openai", _build, "OPENAI_API_KEY", "OpenAI")
+PROVIDER = Provider(
+    "openai", OpenAI, "OPENAI_API_KEY", "OpenAI", "the base up to /v1 of any compatible server"
+)

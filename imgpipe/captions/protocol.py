@@ -54,16 +54,24 @@ class Captioner(Protocol):
 class Provider:
     """Describe a provider: all that the rest of the house knows of it.
 
-    ``key_variable`` is where its key stands, empty where it needs none; ``packages`` have to be installed,
+    ``make`` takes key, URL, model, prompt and timeout; ``key_variable`` is where its key stands, empty where
+    it needs none; ``url_help`` says what IMGPIPE_CAPTION_URL means to it; ``packages`` have to be installed,
     by ``requirements``.
     """
 
     name: str
-    build: Callable[[Settings], Captioner]
+    make: Callable[[str, str, str, str, float], Captioner]
     key_variable: str = ""
     title: str = ""
+    url_help: str = ""
     packages: tuple[str, ...] = ()
     requirements: str = ""
+
+    def build(self, settings: Settings) -> Captioner:
+        """Build its captioner; nothing is loaded and nobody is called yet."""
+        return self.make(
+            self.key(settings), settings.url, settings.model, settings.prompt, settings.timeout_s
+        )
 
     def key(self, settings: Settings) -> str:
         """Return the key, without what a file or a paste leaves around it."""

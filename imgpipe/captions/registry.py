@@ -13,8 +13,8 @@ from imgpipe.errors import ConfigError
 BLIP_PACKAGES = ("torch", "transformers")
 
 
-def _blip(settings: Settings) -> Captioner:
-    captioner: Captioner = import_module("imgpipe.captions.blip").Blip(settings.model, settings.timeout_s)
+def _blip(_key: str, _url: str, model: str, _prompt: str, timeout_s: float) -> Captioner:
+    captioner: Captioner = import_module("imgpipe.captions.blip").Blip(model, timeout_s)
     return captioner
 
 
@@ -29,6 +29,8 @@ PROVIDERS: Mapping[str, Provider] = {
 }
 NAMES = ("none", *PROVIDERS)
 VALID = f"{', '.join(NAMES)} or package.module:factory"
+BY_KEY = " or ".join(name for name, it in PROVIDERS.items() if it.key_variable)
+URL_HELP = "; ".join(f"{name}: {it.url_help}" for name, it in PROVIDERS.items() if it.url_help)
 
 
 def by_key(keys: Mapping[str, str]) -> str:

@@ -73,19 +73,8 @@ def take(
         return _known(known, seal)
     wished = [said.image_id] if _is_free(said.image_id) else []
     for image_id in [*wished, *[None] * TRIES]:
-        key = new_id()  # never of another picture, whatever id was asked for
-        image = Image(
-            id=image_id or key,
-            original_name=display_name(name, f"image.{header.format}"),
-            original_key=f"originals/{key.hex[-2:]}/{key}.{header.format}",
-            format=header.format,
-            sha256=digest,
-            size_bytes=len(data),
-            caption=said.caption,
-            caption_source=said.caption_source and dict(said.caption_source),
-            caption_status="done" if said.caption else "pending" if parts.captioner else "skipped",
-            labels=list(said.labels),
-        )
+        image = _describe(image_id, header.format, name, said)
+        image.sha256, image.size_bytes = digest, len(data)
         if taken := _store(image, data, once, seal):
             if not taken.duplicate:
                 took_ms = (time.perf_counter() - started) * 1000
@@ -93,6 +82,20 @@ def take(
                 parts.jobs.wake(queue.RENDER)
             return taken
     raise Unavailable(retry_after_s=RETRY_AFTER_S)
+
+
+def _describe(image_id: UUID | None, format: str, name: str | None, said: Said) -> Image:
+    key = new_id()  # never of another picture, whatever id was asked for
+    return Image(
+        id=image_id or key,
+        original_name=display_name(name, f"image.{format}"),
+        original_key=f"originals/{key.hex[-2:]}/{key}.{format}",
+        format=format,
+        caption=said.caption,
+        caption_source=said.caption_source and dict(said.caption_source),
+        caption_status="done" if said.caption else "pending" if parts.captioner else "skipped",
+        labels=list(said.labels),
+    )
 
 
 def _known(image: Image, seal: Seal | None) -> Taken:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from imgpipe.database.outbox import target_of
-from imgpipe.outbound import Request, exchange
+from imgpipe.outbound import Request
 from imgpipe.webhooks import signature
 from imgpipe.webhooks.queue import Message
 
@@ -25,6 +25,8 @@ class Sender:
 
     def deliver(self, message_id: str, message: Message) -> str | None:
         """Try once; return None when the target took it (any 2xx), else why not, without its address."""
+        from imgpipe.transport import exchange
+
         signed = signature.headers(self._secret, message_id, int(time.time()), message.body)
         headers = {"Content-Type": "application/json", **signed}
         request = Request("POST", self._urls[message.target], headers, message.body.encode())

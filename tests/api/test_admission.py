@@ -3,14 +3,18 @@
 import contextlib
 import json
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
 import requests
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import insert, select
 from werkzeug.test import TestResponse
 
+from imgpipe.database.engine import writing
+from imgpipe.database.models import Image, new_id
 from tests.api.test_upload import refused
 from tests.factories import AppFactory, jpeg, post, post_form, stored_files, upload
 from tests.servers import Server, serving
@@ -67,6 +71,24 @@ def test_a_full_backlog_takes_no_picture_until_some_are_done(make_app: AppFactor
     assert post(client, jpeg()).status_code == 202
 
 
+def test_a_backlog_of_ten_thousand_is_full_to_the_last_picture(make_app: AppFactory) -> None:
+    app = make_app(IMGPIPE_MAX_BACKLOG="10000")
+    leave_waiting(app, 1)
+    client = app.test_client()
+    with app.app_context(), writing(durable=False) as session:
+        one = session.execute(select(Image.__table__)).mappings().one()
+        ids = [new_id() for _ in range(9_998)]
+        session.execute(insert(Image), [dict(one, id=id, position=place) for place, id in enumerate(ids)])
+    last = upload(client)
+    for _ in range(3):
+        refused(post(client, jpeg()), 503, "busy")
+    client.delete(f"/api/images/{last}")
+    deadline = time.monotonic() + 30
+    while post(client, jpeg()).status_code == 503:
+        assert time.monotonic() < deadline
+    refused(post(client, jpeg()), 503, "busy")
+
+
 def test_what_was_not_taken_in_does_not_count(make_app: AppFactory) -> None:
     client = make_app(IMGPIPE_MAX_BACKLOG="1").test_client()
     for _ in range(3):
@@ -80,14 +102,20 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def test_who_waits_for_leave_is_told_before_it_sends_a_byte(full: Server) -> None:
+def ask_for_leave(port: int) -> bytes:
+    """Announce a picture, send nothing of it, and return the whole answer."""
     head = b"POST /api/images HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"
     head += b"Expect: 100-continue\r\nContent-Length: 30000000\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", full.port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         client.sendall(head)
         answer = b""
         while part := client.recv(4096):
             answer += part
+    return answer
+
+
+def test_who_waits_for_leave_is_told_before_it_sends_a_byte(full: Server) -> None:
+    answer = ask_for_leave(full.port)
     assert answer.startswith(b"HTTP/1.1 503 "), answer
     assert b"retry-after: " in answer.lower()
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "busy"

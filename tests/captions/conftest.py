@@ -15,12 +15,12 @@ from imgpipe.captions.openai import OpenAI
 from tests.captions.provider import Provider
 
 KEY = "sk-proj-4mZq8Wv2Lr7Xc1Tn6Yb3Hd9"
-PATIENT_S, HASTY_S = 10.0, 0.3
+PATIENT_S, HASTY_S = 10.0, 1.0  # enough for the call to arrive on a busy machine
 MakeRemote = Callable[[float], Captioner]
 
 
 def _openai(provider: Provider, timeout_s: float) -> Captioner:
-    return OpenAI(KEY, base=provider.openai_url, model="vision-1", timeout_s=timeout_s)
+    return OpenAI(KEY, url=provider.openai_url, model="vision-1", timeout_s=timeout_s)
 
 
 def _huggingface(provider: Provider, timeout_s: float) -> Captioner:

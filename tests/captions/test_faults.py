@@ -107,13 +107,13 @@ def test_a_refused_connection_is_worth_another_try(jpeg: bytes) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        for captioner in (OpenAI(KEY, base=url), HuggingFace(KEY, url=url)):
+        for captioner in (OpenAI(KEY, url=url), HuggingFace(KEY, url=url)):
             error = _fail(captioner, jpeg)
             assert (error.code, error.retryable, error.permanent) == ("network_error", True, False)
 
 
 def test_a_host_name_that_cannot_be_looked_up_is_a_network_error(jpeg: bytes) -> None:
-    error = _fail(OpenAI(KEY, base=f"http://{'a' * 64}.invalid/v1"), jpeg)
+    error = _fail(OpenAI(KEY, url=f"http://{'a' * 64}.invalid/v1"), jpeg)
     assert error.code == "network_error"
 
 
@@ -125,7 +125,7 @@ def test_a_connection_that_is_never_made_ends_at_the_deadline(jpeg: bytes) -> No
             waiting.setblocking(False)
             waiting.connect_ex(deaf.getsockname())
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
-        error = _fail(OpenAI(KEY, base=url, timeout_s=0.3), jpeg)
+        error = _fail(OpenAI(KEY, url=url, timeout_s=0.3), jpeg)
     assert (error.code, error.retryable) == ("timeout", True)
 
 

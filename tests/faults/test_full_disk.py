@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.api.test_admission import ask_for_leave
 from tests.factories import jpeg
 from tests.servers import Server, serving
 
@@ -91,3 +92,20 @@ def test_pictures_that_were_accepted_wait_for_room_and_are_no_crash(small_disk: 
         totals = server.await_all_done()
         assert (totals["total"], totals["success"]) == (len(ids), len(ids))
         assert drafts(small_disk) == []
+
+
+@pytest.mark.parametrize("spare_bytes", [0, 2 * 2**20])
+def test_below_the_bytes_that_stay_free_uploads_are_turned_away_unread(
+    small_disk: Path, spare_bytes: int
+) -> None:
+    with serving(small_disk, WEB_CONCURRENCY="1", IMGPIPE_MIN_FREE_BYTES=str(3 * 2**20)) as server:
+        ballast = fill(small_disk, spare_bytes)
+        before = {path for path in small_disk.rglob("*") if "media" in path.parts}
+        for _ in range(3):
+            response = post(server, jpeg())
+            assert (response.status_code, response.json()["code"]) == (503, "busy")
+        assert ask_for_leave(server.port).startswith(b"HTTP/1.1 503 ")
+        assert {path for path in small_disk.rglob("*") if "media" in path.parts} == before
+        ballast.unlink()
+        server.upload(jpeg())
+        assert server.await_all_done()["success"] == 1

@@ -51,7 +51,15 @@ def answer_once(
     key = _digest([str(request.endpoint), keys.identity(), sent])
     if kept := replays.find(key):
         return _replay(kept, content())
+    try:
+        return _respond(shape(make(_keeping(key, content, shape))))
+    except Repeated:
+        kept = replays.find(key)
+        assert kept is not None
+        return _replay(kept, content())
 
+
+def _keeping(key: str, content: Callable[[], Iterable[str | bytes]], shape: Callable[[Made], Answer]) -> Seal:
     def seal(session: Session, made: Any) -> None:
         verify_body()
         answer = shape(made)
@@ -59,12 +67,7 @@ def answer_once(
             session, key, _fingerprint(content()), answer.status, json.dumps(answer.body), answer.location
         )
 
-    try:
-        return _respond(shape(make(seal)))
-    except Repeated:
-        kept = replays.find(key)
-        assert kept is not None
-        return _replay(kept, content())
+    return seal
 
 
 def _verify(_session: Session, _made: object) -> None:

@@ -6,7 +6,8 @@ from threading import Thread
 
 import pytest
 
-from imgpipe.outbound import BODY_BYTES, Request, exchange, is_loopback
+from imgpipe.outbound import Request
+from imgpipe.transport import BODY_BYTES, exchange, is_loopback
 from tests.captions.provider import Provider
 
 
