@@ -95,7 +95,7 @@ def after_call(
     wait_s = delay_s(answer, asked.calls, elapsed_s, it.timeout_s, draw)
     if wait_s is None:
         return without(answer, it, worked_ms)
-    line = f"no caption yet: {answer.code}: {answer.message}"
+    line = f"caption retried in {wait_s:.1f} s: {answer.code}: {answer.message}"
     return Later(line=line, delay_s=wait_s, then=RECAPTION, worked_ms=worked_ms)
 
 

@@ -5,7 +5,6 @@
               +-> failed -> (retry) render            +-> (retry) caption
 """
 
-import logging
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -35,7 +34,6 @@ _GONE = (
     Image.perceptual_hash,
 )
 ENDS = (None, PAUSED)  # a picture with this next stage is a success, whatever becomes of its caption
-log = logging.getLogger(__name__)
 
 
 def enter(image: Image, seal: Seal | None = None, *, once: bool = False) -> Image:
@@ -96,8 +94,6 @@ def settle(claim: Claim, outcome: Outcome) -> bool:
         session.execute(update(IMAGES).where(IMAGES.c.id == claim.image_id).values(**values))
         _measure(row.status, values)  # before the commit: who sees the status finds it counted
         events.record(session, claim.image_id, *_events(row, values))
-    level = logging.WARNING if isinstance(outcome, Failed) else logging.INFO
-    log.log(level, "%s, attempt %d, %d ms", outcome.line, claim.attempt, outcome.worked_ms)
     return True
 
 

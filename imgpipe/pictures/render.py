@@ -36,7 +36,7 @@ def work(claim: Claim) -> Outcome | None:
 
 def give_up(_claim: Claim) -> Outcome:
     """End a picture that crashed too often."""
-    return Failed(line="given up", code="crashed", sentence="Processing this picture crashed repeatedly.")
+    return _failed("crashed", "Processing this picture crashed repeatedly.", "given up")
 
 
 STAGE = Stage(work, give_up)
@@ -52,8 +52,8 @@ def judge(error: MissingObject | ImgpipeError | OSError) -> Failed | Later:
     return Later(line=f"storage is away, the picture waits: {reason}", delay_s=AWAY_S, stalled=True)
 
 
-def _failed(code: str, sentence: str) -> Failed:
-    return Failed(line=f"failed: {code}: {sentence}", code=code, sentence=sentence)
+def _failed(code: str, sentence: str, how: str = "failed") -> Failed:
+    return Failed(line=f"{how}: {code}: {sentence}", code=code, sentence=sentence)
 
 
 def _render(image: Image) -> Done:

@@ -1,5 +1,6 @@
 """Write what the doctor finds out about pictures on which nobody works."""
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,8 @@ from imgpipe.clock import utc_now
 from imgpipe.database.engine import writing
 from imgpipe.database.models import Image
 from imgpipe.pictures import events, tallies, thumbnails
+
+log = logging.getLogger(__name__)
 
 
 def fail(image_id: UUID, code: str, sentence: str) -> None:
@@ -23,6 +26,8 @@ def fail(image_id: UUID, code: str, sentence: str) -> None:
         if worked_ms is not None:
             tallies.count(session, success=-1, failed=1, worked_ms=-worked_ms)
             events.record(session, image_id, "image.failed")
+    if worked_ms is not None:
+        log.warning("failed %s: %s: %s", image_id, code, sentence)
 
 
 def forget_originals(ids: Collection[UUID]) -> None:
