@@ -11,7 +11,7 @@ from imgpipe.database import outages
 from imgpipe.extensions import parts
 from imgpipe.jobs.protocol import Claim
 from imgpipe.pictures import gallery, lifecycle, queue
-from imgpipe.pictures.outcome import Done, Failed, Later, Stage
+from imgpipe.pictures.outcome import Done, Later, Stage
 
 MAX_CRASHES = 3
 AWAY_S = 2.0  # before work that found the database away is due again
@@ -67,16 +67,11 @@ class DatabaseBacklog:
     def _run(self, claim: Claim) -> bool:
         stage = self._stages[claim.stage]
         crashed_too_often = claim.crashes >= MAX_CRASHES
-        started = time.perf_counter()
         with metrics.STAGE_SECONDS.labels(claim.stage).time():
             outcome = stage.give_up(claim) if crashed_too_often else stage.work(claim)
         if outcome is None:
             return True
         held = lifecycle.settle(claim, outcome)
-        if held:
-            level = logging.WARNING if isinstance(outcome, Failed) else logging.INFO
-            took_ms = (time.perf_counter() - started) * 1000
-            log.log(level, "%s, attempt %d, %d ms", outcome.line, claim.attempt, took_ms)
         if isinstance(outcome, Done):
             _follow_up(claim, outcome, held)
         return not (isinstance(outcome, Later) and outcome.stalled)

@@ -5,6 +5,7 @@
               +-> failed -> (retry) render            +-> (retry) caption
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -24,6 +25,7 @@ from imgpipe.pictures import alike, authorship, events, labels, search, tallies,
 from imgpipe.pictures.outcome import Done, Failed, Later, Outcome
 from imgpipe.pictures.queue import CAPTION, IMAGES, PAUSED, RENDER, held, rows
 
+log = logging.getLogger(__name__)
 # What has to be known of a picture that goes, to take it out of everything that counts or lists it.
 _GONE = (
     Image.status,
@@ -94,6 +96,8 @@ def settle(claim: Claim, outcome: Outcome) -> bool:
         session.execute(update(IMAGES).where(IMAGES.c.id == claim.image_id).values(**values))
         _measure(row.status, values)  # before the commit: who sees the status finds it counted
         events.record(session, claim.image_id, *_events(row, values))
+    level = logging.WARNING if isinstance(outcome, Failed) else logging.INFO
+    log.log(level, "%s, attempt %d, %d ms", outcome.line, claim.attempt, outcome.worked_ms)
     return True
 
 

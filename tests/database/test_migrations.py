@@ -15,7 +15,7 @@ from imgpipe.config import load
 from imgpipe.database.engine import db
 from imgpipe.database.schema import downgrade, upgrade
 from imgpipe.errors import SchemaTooNew
-from tests.factories import AppFactory, upload
+from tests.factories import AppFactory, jpeg, transparent_png, upload
 from tests.postgres import on_sqlite
 
 
@@ -46,6 +46,32 @@ def test_upgrading_twice_changes_nothing_and_keeps_the_rows(client: FlaskClient,
     with app.app_context():
         upgrade()
     assert client.get(f"/api/images/{image_id}").status_code == 200
+
+
+@pytest.mark.parametrize("versions", [1, 3])
+def test_an_upgrade_from_an_earlier_schema_keeps_all_that_was_there(
+    client: FlaskClient, app: Flask, versions: int
+) -> None:
+    image_id = upload(client, jpeg(300, 200))
+    upload(client, transparent_png())
+    upload(client, jpeg(900, 900)[:9000])
+    client.patch(f"/api/images/{image_id}", json={"caption": "A pier", "labels": ["sea", "old"]})
+    client.post(f"/api/images/{image_id}/comments", json={"text": "Where?"})
+    client.post("/api/frames?log=well", data=b"depth,a,b\n1.0,7,9\n2.0,3,255\n", content_type="text/csv")
+    asked = [
+        *("/api/images", "/api/images?label=sea", "/api/images?q=pier", "/api/labels", "/api/stats"),
+        *("/api/frames/logs", "/api/frames?log=well&format=raw&pixels=source"),
+        *(f"/api/images/{image_id}{tail}" for tail in ("", "/comments", "/original", "/thumbnails/small")),
+    ]
+    before = [client.get(path).data for path in asked]
+    stored = [line for line in client.get("/metrics").text.splitlines() if "stored_bytes" in line]
+    with app.app_context():
+        db.session.remove()
+        downgrade(f"-{versions}")
+        db.engine.dispose()
+        upgrade()
+    assert [client.get(path).data for path in asked] == before
+    assert [line for line in client.get("/metrics").text.splitlines() if "stored_bytes" in line] == stored
 
 
 def test_every_migration_can_be_taken_back(empty: Flask) -> None:
