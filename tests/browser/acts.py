@@ -1,7 +1,8 @@
 """What a visitor does that Playwright has no word for."""
 
 import base64
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ PHONE: dict[str, Any] = {
     "has_touch": True,
     "device_scale_factor": 2,
 }
+PATIENCE_S = 90  # for a machine that has much else to do
+_FRAMES = """() => new Promise(done => {
+  requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done)));
+})"""
 _DROP = """files => {
   const transfer = new DataTransfer();
   for (const [name, data] of Object.entries(files)) {
@@ -36,6 +41,19 @@ def drop(page: Page, files: Mapping[str, bytes]) -> None:
     page.dispatch_event("main", "drop", {"dataTransfer": transfer})
 
 
+def frames(page: Page) -> None:
+    """Wait until what was done has been drawn, and what that set off as well."""
+    page.evaluate(_FRAMES)
+
+
+def until(page: Page, holds: Callable[[], bool]) -> None:
+    """Wait until something holds that Playwright cannot look at itself."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(20)
+
+
 def names(page: Page) -> list[str]:
     """List the words under the pictures near the window, as they stand."""
     return page.locator("#tiles .label").all_inner_texts()
@@ -45,14 +63,16 @@ def scroll_to_the_end(page: Page, step_px: int = 1500) -> list[str]:
     """Scroll down until the gallery says that there is no more; returns the words met, each once."""
     page.wait_for_selector("#tiles li")
     met: dict[str, None] = {}
-    for _ in range(400):
-        met |= dict.fromkeys(names(page))
-        page.mouse.wheel(0, step_px)
-        page.wait_for_timeout(25)
-        at_end = page.evaluate("scrollY + innerHeight >= document.documentElement.scrollHeight - 2")
-        if at_end and "more below" not in page.inner_text("#more"):
-            return list(met | dict.fromkeys(names(page)))
-    raise AssertionError("the gallery never ends")
+
+    def at_end() -> bool:
+        met.update(dict.fromkeys(names(page)))
+        page.evaluate(f"scrollBy(0, {step_px})")
+        frames(page)
+        below_px = page.evaluate("document.documentElement.scrollHeight - innerHeight - scrollY")
+        return below_px <= 2 and "more below" not in page.inner_text("#more")
+
+    until(page, at_end)
+    return list(met | dict.fromkeys(names(page)))
 
 
 def comment(server: Server, image_id: str, text: str) -> None:

@@ -15,7 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-_START_S = 30
+_START_S = 60
+_PATIENCE_S = 30
 _LISTENING = re.compile(r"WebDriver BiDi listening on ws://127\.0\.0\.1:(\d+)")
 _KEYS = {
     "ArrowRight": "\ue014",
@@ -30,7 +31,7 @@ class Socket:
     """A client's end of a web socket (RFC 6455): texts, one frame each."""
 
     def __init__(self, port: int, path: str) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=120)
         key = base64.b64encode(secrets.token_bytes(16)).decode()
         head = (
             f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -115,12 +116,13 @@ class Firefox:
 
     def expect(self, expression: str, wanted: object = True) -> None:
         """Wait until an expression is what is wanted."""
-        for _ in range(200):
+        deadline = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < deadline:
             with suppress(AssertionError):
-                if (now := self.ask(expression)) == wanted:
+                if self.ask(expression) == wanted:
                     return
             time.sleep(0.05)
-        assert self.ask(expression) == wanted, now
+        assert self.ask(expression) == wanted
 
     def act(self, kind: str, sources: Sequence[Sequence[dict[str, Any]]], **parameters: Any) -> None:
         """Perform actions of one kind, such as pointer, a list for each finger."""

@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.acts import axe_faults, names, scroll_to_the_end
+from tests.browser.acts import axe_faults, frames, names, scroll_to_the_end, until
 from tests.browser.conftest import CROWD, FAILED, REFUSAL, Visit
 from tests.factories import jpeg, jpeg_with_exif
 from tests.servers import Server
@@ -36,7 +36,7 @@ def test_scrolling_shows_each_picture_once_while_uploads_go_on(crowded: Server, 
     for number in range(3):
         crowded.upload(jpeg(24, 16), f"late {number}.jpg")
         page.mouse.wheel(0, 3000)
-        page.wait_for_timeout(50)
+        frames(page)
     page.evaluate("scrollTo(0, 0)")
     shown = [name for name in scroll_to_the_end(page) if name.startswith("failed ")]
     assert sorted(shown) == sorted(f"failed {number}.jpg" for number in range(FAILED))
@@ -46,20 +46,22 @@ def test_scrolling_shows_each_picture_once_while_uploads_go_on(crowded: Server, 
 def _fling(page: Page, pictures: int) -> int:
     """Scroll on until so many pictures are loaded; returns the most elements that the page had at a time."""
     most = 0
-    for _ in range(1000):
+
+    def enough() -> bool:
+        nonlocal most
         page.evaluate("scrollBy(0, 20_000)")
-        page.wait_for_timeout(20)
+        frames(page)
         most = max(most, int(page.evaluate("document.querySelectorAll('*').length")))
-        if int(re.sub(r"\D", "", page.inner_text("#more")) or 0) >= pictures:
-            return most
-    raise AssertionError(page.inner_text("#more"))
+        return int(re.sub(r"\D", "", page.inner_text("#more")) or 0) >= pictures
+
+    until(page, enough)
+    return most
 
 
 def test_thousands_of_pictures_scroll_by_in_few_elements(crowded: Server, visit: Visit) -> None:
     page = visit(crowded.url)
     expect(page.locator("#tiles img").first).to_be_visible()
     assert _fling(page, 1_500) < MOST_ELEMENTS
-    page.wait_for_timeout(300)  # what only passed by is never asked for; where it stands still, pictures come
     expect(page.locator("#tiles img").last).to_have_js_property("naturalWidth", 24)
     page.evaluate("scrollTo(0, 0)")
     expect(page.locator("#tiles li").first).to_be_in_viewport()
@@ -179,9 +181,10 @@ def test_the_keyboard_walks_down_a_crowd_and_keeps_its_place(crowded: Server, vi
     page.locator("#tiles a").first.focus()
     for _ in range(30):
         page.keyboard.press("ArrowDown")
-        page.wait_for_timeout(15)
+        frames(page)
     expect(page.locator("#tiles a:focus")).to_be_in_viewport()
     focused = page.locator("#tiles li:focus-within").get_attribute("data-id")
     page.mouse.wheel(0, 9000)
-    page.wait_for_timeout(200)
+    page.wait_for_function("scrollY > 9000")
+    frames(page)
     assert page.locator("#tiles li:focus-within").get_attribute("data-id") == focused

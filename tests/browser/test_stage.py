@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.acts import PHONE, touch
+from tests.browser.acts import PHONE, touch, until
 from tests.browser.conftest import Visit
 from tests.factories import jpeg, transparent_png
 from tests.servers import Server
@@ -77,7 +77,7 @@ def test_the_wheel_zooms_about_the_pointer(stage: Callable[..., Page]) -> None:
     x, y = before["x"] + 200, before["y"] + 150
     page.mouse.move(x, y)
     page.mouse.wheel(0, -300)
-    page.wait_for_timeout(50)
+    expect(page.locator(".stage.zoomed")).to_be_visible()
     after = sheet.bounding_box()
     assert after is not None
     assert after["width"] > before["width"] * 1.5
@@ -154,9 +154,8 @@ def test_turning_stays_under_the_filter_also_after_a_reload(
 def test_the_neighbours_are_fetched_ahead(stage: Callable[..., Page], pictures: list[str]) -> None:
     asked: list[str] = []
     page = stage(record=asked.append)
-    page.wait_for_load_state("networkidle")
     for neighbour in (pictures[0], pictures[2]):
-        assert any(f"{neighbour}/thumbnails/medium" in url for url in asked)
+        until(page, lambda wanted=f"{neighbour}/thumbnails/medium": any(wanted in url for url in asked))  # type: ignore[misc]
 
 
 def test_facts_fold_away_and_stay_so(stage: Callable[..., Page]) -> None:

@@ -9,7 +9,7 @@ import pytest
 import requests
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.acts import drop
+from tests.browser.acts import drop, frames, until
 from tests.browser.conftest import REFUSAL, Visit
 from tests.factories import jpeg
 from tests.servers import Server
@@ -41,7 +41,8 @@ def test_no_more_than_three_uploads_are_in_flight(server: Server, visit: Visit, 
     page.route("**/api/images", lambda route: held.append(route))
     page.set_input_files("#files", photos(*(f"held {number}.jpg" for number in range(7))))
     expect(page.locator("#uploads progress")).to_have_count(3)
-    page.wait_for_timeout(200)
+    until(page, lambda: len(held) >= 3)
+    frames(page)
     assert len(held) == 3
     page.route("**/api/images", lambda route: route.continue_())
     for route in held:
@@ -101,8 +102,7 @@ def _listed(route: Route) -> dict[str, Any]:
 
 
 def _await_one(page: Page, held: list[Callable[[], None]]) -> Callable[[], None]:
-    while not held:
-        page.wait_for_timeout(10)
+    until(page, lambda: bool(held))
     return held.pop()
 
 

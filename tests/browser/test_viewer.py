@@ -12,7 +12,7 @@ import requests
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.acts import PHONE, axe_faults, touch
+from tests.browser.acts import PHONE, axe_faults, frames, touch, until
 from tests.browser.conftest import REFUSAL, Visit
 from tests.servers import Server
 
@@ -54,12 +54,12 @@ def view(log: str, visit: Visit) -> Callable[..., Page]:
 
 
 def _await_tiles(page: Page) -> None:
-    page.wait_for_timeout(60)  # the view is drawn, and its tiles asked for, with the next frame
+    frames(page)  # the view is drawn, and its tiles asked for, with the next
     expect(page.get_by_role("slider")).to_have_attribute("aria-busy", "false")
 
 
 def _range(page: Page) -> tuple[float, float]:
-    page.wait_for_timeout(60)
+    frames(page)
     text = page.get_by_role("slider").get_attribute("aria-valuetext") or ""
     low, high = text.split(" to ")
     return float(low), float(high)
@@ -100,8 +100,8 @@ def test_the_wheel_scrolls_through_the_log(view: Callable[..., Page]) -> None:
     page.get_by_role("slider").hover()
     for _ in range(10):
         page.mouse.wheel(0, 300)
+    until(page, lambda: _range(page)[0] > 1120)
     low, high = _range(page)
-    assert low > 1120
     assert high - low == pytest.approx(10, abs=0.2)
     _assert_drawn_as_measured(page)
 
@@ -112,6 +112,7 @@ def test_control_and_wheel_zoom_about_the_pointer(view: Callable[..., Page]) -> 
     page.keyboard.down("Control")
     page.mouse.wheel(0, 200)
     page.keyboard.up("Control")
+    page.wait_for_url(lambda url: "from=1100&to=1110" not in url)
     low, high = _range(page)
     assert high - low > 15
     assert (low + high) / 2 == pytest.approx(1105, abs=0.5)
@@ -157,10 +158,9 @@ def test_another_colour_map_needs_no_other_pixels(view: Callable[..., Page]) -> 
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.get_by_label("Colours").select_option("gray_r")
-    page.wait_for_timeout(400)
+    page.wait_for_url("**map=gray_r")
     assert page.evaluate(_GREY_AT, [canvas, 0.5]) == 255 - grey
     assert [url for url in asked if "/api/" in url] == []
-    assert page.url.endswith("map=gray_r")
 
 
 def test_the_depth_and_value_under_the_pointer_are_told(view: Callable[..., Page]) -> None:
@@ -174,7 +174,7 @@ def test_the_depth_and_value_under_the_pointer_are_told(view: Callable[..., Page
 def test_the_link_reopens_exactly_this_view(view: Callable[..., Page], visit: Visit) -> None:
     page = view("?from=1203.25&to=1217.5&map=viridis_r")
     page.get_by_role("slider").press("ArrowDown")
-    page.wait_for_timeout(400)
+    _await_tiles(page)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Copy link").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
@@ -195,8 +195,7 @@ def test_azimuth_is_written_over_the_log_and_told(view: Callable[..., Page]) -> 
     expect(page.locator("output")).to_have_text(
         re.compile(r"depth 110[45]\.\d, azimuth 1[4-6]\d°, value \d+")
     )
-    page.wait_for_timeout(300)
-    assert "across=compass" in page.url
+    page.wait_for_url("**across=compass*")
 
 
 def test_a_true_scale_is_gone_to_and_told(view: Callable[..., Page]) -> None:
@@ -220,8 +219,9 @@ def test_the_tape_measures_and_does_not_move_the_log(view: Callable[..., Page]) 
     page.mouse.down()
     page.mouse.move(box["x"] + 400, box["y"] + box["height"] * 0.75, steps=5)
     page.mouse.up()
-    page.wait_for_timeout(50)
-    told = re.match(r"([\d.]+) +from ([\d.]+) to ([\d.]+)", page.inner_text("output"))
+    measured = re.compile(r"^([\d.]+) +from ([\d.]+) to ([\d.]+)")
+    expect(page.locator("output")).to_have_text(measured)
+    told = measured.match(page.inner_text("output"))
     assert told is not None
     assert float(told[1]) == pytest.approx((before[1] - before[0] + STEP) / 2, abs=0.2)
     assert _range(page) == before
@@ -268,14 +268,11 @@ def test_contrast_stretches_what_is_drawn_and_not_what_is_told(
     page.get_by_label("Contrast").select_option("linear")
     page.get_by_label("Percentiles").fill("1,99")
     page.keyboard.press("Enter")
-    page.wait_for_timeout(200)
     _await_tiles(page)
     assert page.evaluate(_GREY_AT, [canvas, 0.9]) > 200
     page.get_by_role("slider").hover()
     expect(page.locator("output")).to_have_text(re.compile(r"value (≈ )?1[45]"))
-    page.wait_for_timeout(300)
-    assert "contrast=linear" in page.url
-    assert "percentiles=1" in page.url
+    page.wait_for_url("**contrast=linear*percentiles=1*")
     assert axe_faults(page) == []
 
 
@@ -302,7 +299,7 @@ def test_two_logs_stand_side_by_side_on_one_depth(view: Callable[..., Page], ser
     canvas = page.get_by_role("slider").element_handle()
     right = page.evaluate(_GREY_AT, [canvas, 0.5])  # at 70 % of the width: the second log
     assert right == 200
-    page.wait_for_timeout(300)
+    page.wait_for_url("**beside=neighbour*")
     page.reload()
     _await_tiles(page)
     expect(page.locator(".heads b")).to_have_text(["grey", "neighbour"])
@@ -313,12 +310,10 @@ def test_one_finger_scrolls_the_page_and_two_move_the_log(view: Callable[..., Pa
     page = view(**PHONE)
     before = _range(page)
     touch(page, [(250, 600)], [(250, 500)], [(250, 400)], [(250, 300)])
-    page.wait_for_timeout(300)
-    assert page.evaluate("scrollY") > 50
+    page.wait_for_function("scrollY > 50")
     assert _range(page) == before
     touch(page, [(220, 500), (280, 500)], [(220, 450), (280, 450)], [(220, 380), (280, 380)])
-    low, _ = _range(page)
-    assert low > before[0] + 1
+    until(page, lambda: _range(page)[0] > before[0] + 1)
 
 
 def test_only_what_is_in_view_is_fetched(log: str, visit: Visit) -> None:
@@ -336,9 +331,10 @@ def test_only_what_is_in_view_is_fetched(log: str, visit: Visit) -> None:
 
 def test_the_range_downloads_as_a_png(view: Callable[..., Page]) -> None:
     page = view()
-    page.wait_for_timeout(300)
+    link = page.get_by_role("link", name="Download PNG")
+    expect(link).to_have_attribute("href", re.compile("depth_min=1100&"))
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download PNG").click()
+        link.click()
     with open(download.value.path(), "rb") as file:
         assert Image.open(io.BytesIO(file.read())).size == (150, 21)
 

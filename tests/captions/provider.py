@@ -161,6 +161,11 @@ class Handler(BaseHTTPRequestHandler):
         self.provider.closing.wait()
         self.close_connection = True
 
+    def dawdle(self) -> None:
+        while self.provider.fault == "dawdle" and not self.provider.closing.wait(0.02):
+            pass
+        self.send_caption(self.provider.sentence)
+
     def drip(self, data: bytes) -> None:
         self.close_connection = True
         for byte in data:
@@ -206,6 +211,7 @@ class Handler(BaseHTTPRequestHandler):
 
 FAULTS: dict[str, Callable[[Handler], None]] = {
     "hang": Handler.hang,
+    "dawdle": Handler.dawdle,  # until it is told otherwise
     "drip_headers": lambda handler: handler.drip(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 1000),
     "drip_body": Handler.drip_body,
     "cut_off": Handler.cut_off,
