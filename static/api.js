@@ -33,6 +33,9 @@ export async function request(method, link, { query, json, etag, signal } = {}) 
   throw new ApiError(response.status, await response.json().catch(() => null));
 }
 
+/** Post JSON and return the `data` of the answer. */
+export const post = async (link, json) => (await (await request("POST", link, { json })).json()).data;
+
 /** Return the envelope: `data`, and for lists `next` beside it. */
 export const get = async (link, query, signal) => (await request("GET", link, { query, signal })).json();
 

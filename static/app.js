@@ -1,5 +1,5 @@
 // The page's frame: routes in the hash, the filter, who takes the files, the keys that hold everywhere.
-import { find, settled, takeFiles } from "./dom.js";
+import { find, held, settled, takeFiles } from "./dom.js";
 import * as gallery from "./gallery.js";
 import * as select from "./select.js";
 
@@ -89,11 +89,17 @@ form.addEventListener("submit", (event) => event.preventDefault());
 find(".skip").addEventListener("click", (event) => { event.preventDefault(); find("main").focus(); });
 // The page behind this link wants the key that a link cannot send; so it is shown in here.
 find("[data-part=docs]").addEventListener("click", (event) => {
-  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (held(event) || event.shiftKey) return;
   event.preventDefault();
   location.hash = "#/docs";
 });
 find("#show-keys").addEventListener("click", showKeys);
+
+let bar = null; // of what is done with a selection
+addEventListener("selected", async () => {
+  if (select.selected.size) bar ??= import("./bulk.js");
+  (await bar)?.show();
+});
 
 async function showKeys() {
   (await import("./help.js")).open();
@@ -102,10 +108,11 @@ async function showKeys() {
 addEventListener("keydown", (event) => {
   const typing = event.target.matches("input:not([type=checkbox]), textarea");
   if (typing || event.defaultPrevented) return;
-  const plain = !(event.ctrlKey || event.metaKey || event.altKey);
+  const plain = !(held(event) || event.altKey);
   const free = !find("dialog[open]") && part === "gallery";
   if (event.key === "?" && plain && !find("dialog.box[open]")) showKeys();
   else if (event.key === "/" && plain && free) form.q.focus();
+  else if (event.key === "Delete" && free && select.selected.size) bar.then((one) => one.remove());
   else if (!free || !select.onKey(event)) return;
   event.preventDefault();
 });

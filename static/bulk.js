@@ -1,8 +1,8 @@
 // What is done with all that are selected: four at a time, and what fails stays selected.
-import { address, request, save } from "./api.js";
+import { address, save } from "./api.js";
 import { button, confirm, counted, find, make, sentence } from "./dom.js";
 import * as gallery from "./gallery.js";
-import { choose, clear, forget, selectAll, selected } from "./select.js";
+import { choose, clear, selectAll, selected } from "./select.js";
 import { labelField } from "./labels.js";
 import { failed } from "./tile.js";
 import { adding, changeLabels } from "./words.js";
@@ -18,8 +18,8 @@ const all = button("Select all", loadAll);
 const exports = make("select", { "aria-label": "Export", onchange: exportAll }, make("option", { value: "" }, "Export…"),
   Object.entries(EXPORTS).map(([value, text]) => make("option", { value }, text)));
 const acts = {
-  Retry: button("Retry", () => each("retried", [...selected.values()].filter(failed), retry)),
-  Caption: button("Caption", () => each("sent to be captioned", [...selected.values()], caption)),
+  Retry: button("Retry", () => each("retried", [...selected.values()].filter(failed), ({ id }) => gallery.again(id, "retry"))),
+  Caption: button("Caption", () => each("sent to be captioned", [...selected.values()], ({ id }) => gallery.again(id, "caption", {}))),
   Label: labelField("Add label", (names) => each("labelled", [...selected.values()], ({ id }) => changeLabels(id, adding(names)))),
   Export: exports,
   Delete: button("Delete", remove, { class: "danger" }),
@@ -79,7 +79,7 @@ function complain(words) {
   note.hidden = false;
 }
 
-export async function each(done, items, act) {
+async function each(done, items, act) {
   begin();
   const waiting = [...items];
   const faults = [];
@@ -104,22 +104,5 @@ export async function remove() {
   const items = [...selected.values()];
   const question = items.length === 1 ? `Delete ${items[0].name}?` : `Delete ${counted(items.length, "picture")}?`;
   if (!(await confirm(question, "With their thumbnails and comments they are gone for good."))) return;
-  await each("deleted", items, erase);
+  await each("deleted", items, ({ id }) => gallery.erase(id));
 }
-
-async function erase({ id }) {
-  await request("DELETE", `api/images/${id}`).catch((error) => {
-    if (error.status !== 404) throw error; // gone already
-  });
-  gallery.update(id, null);
-  forget(id);
-}
-
-async function again(id, path, json) {
-  const { data } = await (await request("POST", `api/images/${id}/${path}`, { json })).json();
-  gallery.update(id, data);
-  gallery.follow(id);
-}
-
-const retry = ({ id }) => again(id, "retry");
-const caption = ({ id }) => again(id, "caption", {});

@@ -1,6 +1,6 @@
 // The comments of a picture: read, add, more.
-import { get, request } from "./api.js";
-import { ago, button, confirm, make, sentence, trouble } from "./dom.js";
+import { get, post, request } from "./api.js";
+import { ago, button, confirm, make, sends, sentence, trouble } from "./dom.js";
 
 const PAGE = 20;
 
@@ -42,9 +42,7 @@ function form(path, list) {
   const send = make("button", { title: "Ctrl+Enter" }, "Comment");
   const note = make("div");
   const all = make("form", { onsubmit: submit }, field, note, send);
-  field.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) all.requestSubmit();
-  });
+  field.addEventListener("keydown", (event) => sends(event) && all.requestSubmit());
   return all;
 
   async function submit(event) {
@@ -53,8 +51,7 @@ function form(path, list) {
     send.disabled = true;
     note.replaceChildren();
     try {
-      const response = await request("POST", path, { json: { text: field.value } });
-      list.prepend(item(path, (await response.json()).data));
+      list.prepend(item(path, await post(path, { text: field.value })));
       field.value = "";
     } catch (error) {
       note.append(trouble(error));

@@ -23,6 +23,11 @@ export function table(caption, heads, rows) {
   return make("table", null, make("caption", { class: "unseen" }, caption), make("thead", null, head), make("tbody", null, body));
 }
 
+/** Whether Control, or Command, is held. */
+export const held = ({ ctrlKey, metaKey }) => ctrlKey || metaKey;
+
+export const sends = (event) => event.key === "Enter" && held(event);
+
 /** Take files from a file input, and from drops anywhere on the page while `part` is in sight. */
 export function takeFiles(input, part, take) {
   input.addEventListener("change", () => {

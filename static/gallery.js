@@ -1,5 +1,5 @@
 // The gallery: pages loaded ahead, each picture once, new ones on top, processing ones live.
-import { get } from "./api.js";
+import { get, post, request } from "./api.js";
 import { button, count, counted, find, sentence } from "./dom.js";
 import { Mosaic } from "./mosaic.js";
 import * as stats from "./stats.js";
@@ -46,8 +46,6 @@ export function open(wanted) {
   stats.load();
 }
 
-export const isOpen = () => walk !== null;
-
 export const item = (id) => known.get(id);
 
 export function query() {
@@ -71,12 +69,29 @@ export function update(id, image) {
   if (!before) return;
   if (!image) {
     mosaic.remove(mosaic.items.indexOf(before));
+    dispatchEvent(new CustomEvent("gone", { detail: before }));
     return tell();
   }
   const { ratio, day } = before;
   Object.assign(before, tile.record(image));
   mosaic.refresh(before);
   if (before.ratio !== ratio || before.day !== day) mosaic.arrangeSoon();
+}
+
+/** Ask for "retry" or "caption" and follow what comes of it. Throws ApiError. */
+export async function again(id, act, json) {
+  const image = await post(`api/images/${id}/${act}`, json);
+  update(id, image);
+  follow(id);
+  return image;
+}
+
+/** Delete a picture; one that is gone already is no fault. Throws ApiError. */
+export async function erase(id) {
+  await request("DELETE", `api/images/${id}`).catch((error) => {
+    if (error.status !== 404) throw error;
+  });
+  update(id, null);
 }
 
 /** Return the picture `step` places after `id` in the gallery, null beyond its ends. */

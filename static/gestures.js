@@ -1,4 +1,6 @@
 // Drag, pinch, wheel and keys, turned into pan, zoom and go to. Places are parts of the height, 0 to 1.
+import { held } from "./dom.js";
+
 const KEYS = { ArrowUp: -0.15, ArrowDown: 0.15, PageUp: -0.9, PageDown: 0.9, Home: -Infinity, End: Infinity };
 const ZOOMS = { "+": 1.6, "=": 1.6, "-": 1 / 1.6, 0: 0 };
 
@@ -40,13 +42,13 @@ export function listen(canvas, overview_px, { pan, zoom, goTo, point, measuring,
 
   canvas.addEventListener("wheel", (event) => {
     const delta_px = event.deltaY * [1, 16, canvas.clientHeight][event.deltaMode];
-    const zooming = event.ctrlKey || event.metaKey;
+    const zooming = held(event);
     const moved = zooming ? zoom(1.004 ** -delta_px, part(event)) : pan(delta_px / canvas.clientHeight);
     if (moved || zooming) event.preventDefault(); // at the end the page scrolls on
   }, { passive: false });
 
   canvas.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in KEYS || event.key in ZOOMS)) return;
+    if (held(event) || event.altKey || !(event.key in KEYS || event.key in ZOOMS)) return;
     event.preventDefault();
     if (event.key in KEYS) pan(KEYS[event.key]);
     else zoom(ZOOMS[event.key], 0.5);

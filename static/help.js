@@ -1,5 +1,5 @@
 // The keys, listed.
-import { answered, button, find, make, styled } from "./dom.js";
+import { answered, button, find, make, styled, terms } from "./dom.js";
 
 const KEYS = {
   Everywhere: [["?", "List the keys"], ["Esc", "Close, or select none"]],
@@ -15,10 +15,9 @@ const KEYS = {
   "Depth log": [["↑ ↓ Page up, Page down", "Move"], ["Home End", "Top, bottom"], ["+ −", "Zoom"], ["0", "Whole log"]],
 };
 
-const row = ([keys, act]) => make("div", null, make("dt", null, keys), make("dd", null, act));
 const dialog = make("dialog", { class: "box keys", "aria-labelledby": "keys-title" },
   make("h2", { id: "keys-title" }, "Keys"), button("Close", () => dialog.close()),
-  ...Object.entries(KEYS).map(([part, keys]) => make("section", null, make("h3", null, part), make("dl", null, keys.map(row)))));
+  ...Object.entries(KEYS).map(([part, keys]) => make("section", null, make("h3", null, part), make("dl", null, terms(keys)))));
 find("body").append(dialog);
 await styled("picture");
 

@@ -7,7 +7,7 @@ const STRETCH = { full: 1.15, most: 1.35 }; // of that height: what closes a row
 const FLING = 0.6; // windows a frame, from which on pictures only pass by
 
 /** Cut items into rows from number `first` on, beginning at `top`; full rows are exactly `width` wide. */
-export function layOut(items, first, top, width) {
+function layOut(items, first, top, width) {
   const high = width < HIGH.from ? HIGH.narrow : HIGH.wide;
   const rows = [];
   let [begin, sum] = [first, 0];

@@ -1,11 +1,11 @@
 // One picture, in a dialog that fills the window: the stage, and beside it what is known and said.
 import { address, downloads, get, request, show } from "./api.js";
 import { open as openComments } from "./comments.js";
-import { button, confirm, find, make, styled, trouble } from "./dom.js";
+import { button, confirm, find, held, make, styled, trouble } from "./dom.js";
 import { facts } from "./facts.js";
 import * as gallery from "./gallery.js";
 import * as key from "./key.js";
-import { focusOn, forget } from "./select.js";
+import { focusOn } from "./select.js";
 import { Stage } from "./stage.js";
 import { failed, record, thumbnail } from "./tile.js";
 import { busy, watch } from "./watch.js";
@@ -133,19 +133,12 @@ function actions(image, place) {
   return row;
 }
 
-async function retry({ image_id: id }, place) {
-  const { data } = await (await request("POST", `api/images/${id}/retry`)).json();
-  gallery.update(id, data);
-  gallery.follow(id);
-  fill(place, { image: data });
-}
+const retry = async ({ image_id: id }, place) => fill(place, { image: await gallery.again(id, "retry") });
 
 async function remove({ image_id: id, original_name: called }) {
   if (!(await confirm(`Delete ${called}?`, "The picture, its thumbnails and its comments are gone for good."))) return;
-  await request("DELETE", `api/images/${id}`);
   const next = (await gallery.neighbour(id, 1)) ?? (await gallery.neighbour(id, -1));
-  gallery.update(id, null);
-  forget(id);
+  await gallery.erase(id);
   if (next && shown === id) way.go(next.id);
   else dialog.close();
 }
@@ -192,7 +185,7 @@ const KEYS = {
 };
 
 dialog.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea, select")) return;
+  if (held(event) || event.altKey || event.target.matches("input, textarea, select")) return;
   if (!(event.key in KEYS)) return;
   event.preventDefault();
   KEYS[event.key]();

@@ -1,5 +1,5 @@
 // Which tile the keyboard is on, and which pictures are selected.
-import { find } from "./dom.js";
+import { find, held } from "./dom.js";
 import * as gallery from "./gallery.js";
 
 const LONG_MS = 450;
@@ -8,7 +8,6 @@ const { mosaic } = gallery;
 const { list } = mosaic;
 export const selected = new Map(); // id -> record, in the order of selecting
 let anchor = null; // where a range begins
-let bar = null;
 
 const tileOf = (event) => event.target.closest?.("#tiles > li");
 
@@ -19,11 +18,9 @@ export function choose(item, wanted) {
   mosaic.refresh(item);
 }
 
-export async function tell() {
+function tell() {
   list.classList.toggle("picking", selected.size > 0);
-  if (!bar && !selected.size) return;
-  bar ??= import("./bulk.js");
-  (await bar).show();
+  dispatchEvent(new Event("selected"));
 }
 
 export function toggle(n) {
@@ -49,16 +46,12 @@ export function clear() {
   tell();
 }
 
-export function forget(id) {
-  if (selected.delete(id)) tell();
-}
-
 list.addEventListener("click", (event) => {
   const tile = tileOf(event);
   if (!tile) return;
   const picks = event.target.matches(".pick");
   const byHand = event.detail > 0; // Enter opens, also while some are selected
-  if (!picks && !(byHand && (selected.size || event.ctrlKey || event.metaKey || event.shiftKey))) return;
+  if (!picks && !(byHand && (selected.size || held(event) || event.shiftKey))) return;
   if (!picks) event.preventDefault();
   if (event.shiftKey && anchor) extend(tile.n);
   else toggle(tile.n);
@@ -142,13 +135,13 @@ list.addEventListener("keydown", (event) => {
 });
 
 export function onKey(event) {
-  if (event.key.toLowerCase() === "a" && (event.ctrlKey || event.metaKey)) selectAll();
+  if (event.key.toLowerCase() === "a" && held(event)) selectAll();
   else if (event.key === "Escape" && selected.size) clear();
-  else if (event.key === "Delete" && selected.size) bar?.then((one) => one.remove());
   else return false;
   return true;
 }
 
+addEventListener("gone", ({ detail }) => selected.delete(detail.id) && tell());
 addEventListener("emptied", () => {
   selected.clear();
   anchor = stop = null;

@@ -4,9 +4,14 @@ import { atMost, count, counted, duration, find, terms } from "./dom.js";
 
 const place = find("#stats");
 
+let asked = 0;
+let shown = 0;
+
 export async function load() {
+  const number = ++asked;
   const { data } = await get("api/stats").catch(() => ({}));
-  if (!data) return;
+  if (!data || number < shown) return; // a later question was answered first
+  shown = number;
   find("summary", place).textContent = line(data);
   find("dl", place).replaceChildren(...terms(figures(data)));
   place.hidden = false;

@@ -2,14 +2,13 @@
 import { address, downloads, get, save } from "./api.js";
 import { draw, drawHistogram, LEFT, OVERVIEW, trackAt } from "./chart.js";
 import { colours, list } from "./colormaps.js";
-import { button, copy, make, sentence, settled } from "./dom.js";
+import { controls, METRES } from "./controls.js";
+import { copy, make, sentence, settled } from "./dom.js";
 import { listen } from "./gestures.js";
 import { Tiles } from "./tiles.js";
 
 const LEAST_ROWS = 8; // in a view
-const METRES = { m: 1, ft: 0.3048, in: 0.0254, "0.1in": 0.00254 };
 const PX_M = 0.0254 / 96; // a CSS pixel on paper
-const SCALES = [10, 20, 50, 100, 200, 500, 1000];
 const ACROSS = { columns: "", degrees: ["0°", "90°", "180°", "270°", "360°"], compass: ["N", "E", "S", "W", "N"] };
 const HELP = "Drag or scroll to move (two fingers on a touch screen), pinch or Ctrl + scroll to zoom, Shift + drag to measure. Keys: arrows, Page up and down, Home, End, +, −, 0 for all.";
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -43,16 +42,14 @@ class Viewer {
   constructor(logs, maps, names, query) {
     Object.assign(this, { logs, maps });
     this.elements = [this.#tools(names), this.#chart(), make("p", { id: "help", class: "soft" }, HELP)];
-    for (const [name, field] of Object.entries(this.fields)) this.#set(field, query[name]);
+    for (const [name, field] of Object.entries(this.fields)) {
+      field.value = query[name] ?? "";
+      if (field.selectedIndex < 0) field.selectedIndex = 0;
+    }
     this.#build();
     this.#start(query.from, query.to);
     this.#listen();
     this.#recolour();
-  }
-
-  #set(field, value) {
-    field.value = value ?? "";
-    if (field.selectedIndex < 0) field.selectedIndex = 0;
   }
 
   #start(from = this.top + this.half, to = this.bottom - this.half) {
@@ -66,35 +63,20 @@ class Viewer {
   }
 
   #tools(names) {
-    const range = () => this.#go(this.from.valueAsNumber - this.half, this.to.valueAsNumber + this.half);
-    const depth = () => make("input", { type: "number", step: "any", onchange: range });
-    const field = (text, input) => make("label", { class: "field" }, text, input);
-    const choice = (pairs, onchange) => make("select", { onchange }, pairs.map(([value, text = value]) => make("option", { value }, text)));
-    const rebuild = () => this.#rebuild();
-    const [log] = this.logs;
-    [this.from, this.to] = [depth(), depth()];
-    const maps = this.maps.flatMap(({ name }) => [[name], [`${name}_r`, `${name} reversed`]]);
-    this.fields = {
-      map: choice(maps, () => this.#recolour()),
-      contrast: choice([["", "as stored"], ["linear"], ["equalize"]], rebuild),
-      window: make("input", { type: "number", min: 0, step: "any", placeholder: "whole log", onchange: rebuild }),
-      percentiles: make("input", { placeholder: "2,98", pattern: "[0-9.]+,[0-9.]+", onchange: rebuild }),
-      across: choice([["columns"], ["degrees"], ["compass", "N E S W"]], () => this.#label()),
-      unit: choice([["", log.depth_unit ?? "as stored"], ...Object.keys(METRES).filter((one) => one !== log.depth_unit).map((one) => [one])], rebuild),
-      beside: choice([["", "–"], ...names.filter((one) => one !== log.log).map((one) => [one])], () => this.#beside()),
-    };
-    this.scale = choice([["", "1:"], ...SCALES.map((one) => [one, `1:${one}`])], () => this.#toScale());
-    this.tapes = button("Tape", () => this.#measuring(this.tapes.ariaPressed !== "true"), { "aria-pressed": "false" });
-    this.histogram = make("canvas", { class: "histogram", width: 64, height: 32, role: "img", "aria-label": "How often each grey is there" });
-    this.save = make("a", { class: "button" }, "Download PNG");
-    this.link = button("Copy link", () => this.#copy());
-    const { map, contrast, window, percentiles, across, unit, beside } = this.fields;
-    this.extras = { window: field("Window", window), percentiles: field("Percentiles", percentiles) };
-    return make("div", { class: "tools" },
-      field("From", this.from), field("To", this.to), button("+", () => this.#zoom(2, 0.5), { "aria-label": "Zoom in" }),
-      button("−", () => this.#zoom(0.5, 0.5), { "aria-label": "Zoom out" }), button("Whole log", () => this.#zoom(0, 0.5)),
-      field("Scale", this.scale), log.depth_unit && field("Unit", unit), field("Colours", map), field("Contrast", contrast), ...Object.values(this.extras), this.histogram,
-      field("Across", across), names.length > 1 && field("Beside it", beside), this.tapes, this.save, button("Figure", () => this.#figure()), this.link);
+    const made = controls(this.logs[0], names, this.maps, {
+      range: () => this.#go(this.from.valueAsNumber - this.half, this.to.valueAsNumber + this.half),
+      zoom: (factor, at) => this.#zoom(factor, at),
+      scale: () => this.#toScale(),
+      build: () => this.#rebuild(),
+      map: () => this.#recolour(),
+      across: () => this.#label(),
+      beside: () => this.#beside(),
+      tapes: () => this.#measuring(this.tapes.ariaPressed !== "true"),
+      figure: () => this.#figure(),
+      link: () => this.#copy(),
+    });
+    Object.assign(this, made);
+    return made.element;
   }
 
   #chart() {
@@ -127,8 +109,8 @@ class Viewer {
     this.unit = unit || this.logs[0].depth_unit || "";
     this.canvas.ariaValueMin = this.top + this.half;
     this.canvas.ariaValueMax = this.bottom - this.half;
-    this.extras.window.hidden = !contrast;
-    this.extras.percentiles.hidden = contrast !== "linear";
+    this.texts.window.hidden = !contrast;
+    this.texts.percentiles.hidden = contrast !== "linear";
     this.tape = null;
     this.#label();
   }

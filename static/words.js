@@ -1,6 +1,6 @@
 // Caption and labels of a picture, written in place; two people do not overwrite each other unawares.
-import { request } from "./api.js";
-import { button, confirm, make, trouble } from "./dom.js";
+import { post, request } from "./api.js";
+import { button, confirm, make, sends, trouble } from "./dom.js";
 import { labelField } from "./labels.js";
 
 /** Fetch a picture with the ETag of what is known: {image, etag}. Throws ApiError. */
@@ -58,7 +58,7 @@ function caption({ image, etag }, changed) {
       });
     });
     field.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+      if (sends(event)) form.requestSubmit();
       if (event.key !== "Escape") return;
       event.preventDefault(); // it would close the picture
       leave();
@@ -85,7 +85,7 @@ function caption({ image, etag }, changed) {
   async function ask() {
     const human = image.caption_source?.provider === "human";
     if (human && !(await confirm("Replace this caption?", "A person wrote it; a machine will write another.", "Replace"))) return;
-    await request("POST", `api/images/${image.image_id}/caption`, { json: human ? { overwrite_human: true } : {} });
+    await post(`api/images/${image.image_id}/caption`, human ? { overwrite_human: true } : {});
     changed(await fetchTagged(image.image_id), "[data-act=edit]");
   }
 

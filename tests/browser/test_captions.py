@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Request, expect
 
 from tests.browser.acts import drop, names
-from tests.browser.conftest import Visit
+from tests.browser.conftest import REFUSAL, Visit
 from tests.captions.provider import SENTENCE, Provider, serve
 from tests.factories import jpeg
 from tests.servers import Server, serving
@@ -28,7 +28,7 @@ def captioning(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> 
         "IMGPIPE_CAPTIONER": "openai",
         "OPENAI_API_KEY": "sk-test-4mZq8Wv2Lr7Xc1Tn",
         "IMGPIPE_CAPTION_URL": provider.openai_url,
-        "IMGPIPE_CAPTION_TIMEOUT_S": "60",
+        "IMGPIPE_CAPTION_TIMEOUT_S": "50",
         "WEB_CONCURRENCY": "1",
     }
     with serving(tmp_path_factory.mktemp("captioning"), **options) as running:
@@ -67,6 +67,22 @@ def test_the_thumbnail_does_not_wait_for_the_caption(
     provider.fault = ""
     expect(tile).to_have_attribute("data-state", "success")
     expect(tile.locator(".label")).to_have_text(SENTENCE)
+
+
+def test_what_is_deleted_elsewhere_leaves_gallery_and_selection(
+    captioning: Server, visit: Visit, provider: Provider
+) -> None:
+    provider.fault = "dawdle"
+    page = visit(captioning.url, tolerated=REFUSAL)
+    drop(page, {"fleeting.jpg": jpeg(190, 140)})
+    tile = page.locator("#tiles li", has_text="fleeting.jpg")
+    expect(tile).to_have_attribute("data-state", "captioning")
+    tile.locator(".pick").click()
+    bar = page.get_by_role("region", name="Selected pictures")
+    expect(bar).to_contain_text("1 picture selected")
+    captioning.delete(str(tile.get_attribute("data-id")))
+    expect(tile).to_have_count(0)
+    expect(bar).to_be_hidden()
 
 
 def test_waiting_takes_two_connections_at_most(captioning: Server, visit: Visit, provider: Provider) -> None:
@@ -145,6 +161,14 @@ def test_pictures_whose_caption_failed_are_found_and_captioned_together(
     page.keyboard.press("Control+a")
     page.get_by_role("region").get_by_role("button", name="Caption").click()
     expect(tile.locator(".label")).to_have_text(SENTENCE)
+
+
+def test_hostile_reasons_stay_text(captioning: Server, visit: Visit, provider: Provider) -> None:
+    provider.fault, provider.sentence = "own_words", HOSTILE
+    image_id = captioning.upload(jpeg(250, 140), "hostile reason.jpg")
+    captioning.await_all_done()
+    page = visit(f"{captioning.url}/#/image/{image_id}")
+    expect(page.locator("#side")).to_contain_text(HOSTILE)
 
 
 def test_hostile_captions_stay_text(captioning: Server, visit: Visit, provider: Provider) -> None:

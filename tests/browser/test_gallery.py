@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.acts import axe_faults, frames, names, scroll_to_the_end, until
 from tests.browser.conftest import CROWD, FAILED, REFUSAL, Visit
@@ -95,6 +95,24 @@ def test_the_first_view_of_a_large_gallery_is_small(crowded: Server, visit: Visi
     calls = [url for url, _ in sizes if "/api/" in url and "/thumbnails/" not in url]
     assert sum(size for url, size in sizes if "/thumbnails/" not in url) < FIRST_VIEW_BYTES
     assert len(calls) <= FIRST_VIEW_CALLS
+
+
+def test_a_tile_has_its_colour_before_its_pixels(server: Server, visit: Visit) -> None:
+    image_id = server.upload(jpeg(300, 200), "colourful.jpg")
+    server.await_all_done()
+    color = server.get(f"/api/images/{image_id}")["color"]
+    red, green, blue = bytes.fromhex(color.removeprefix("#"))
+    page = visit(server.url)
+    held: list[Route] = []
+    page.route("**/thumbnails/**", lambda route: held.append(route))
+    page.reload()
+    frame = page.locator(f"[data-id='{image_id}'] .frame")
+    expect(frame).to_have_css("background-color", f"rgb({red}, {green}, {blue})")
+    until(page, lambda: bool(held))
+    for route in held:
+        route.continue_()
+    expect(frame.locator("img")).to_have_js_property("naturalWidth", 300)
+    expect(frame).not_to_have_attribute("style", re.compile("background"))
 
 
 def test_dates_stand_as_headings_taken_before_uploaded(server: Server, visit: Visit) -> None:

@@ -53,9 +53,20 @@ def test_hostile_log_names_stay_text(server: Server, visit: Visit) -> None:
     name = "<img src=x onerror=alert(1)> & 100% #?"
     page.get_by_label("Name of the log").fill(name)
     drop(page, {"hostile.csv": GOOD})
+    page.get_by_role("button", name=f"Delete {name}").click()
+    expect(page.locator("#question")).to_have_text(f"Delete the log {name}?")
+    page.get_by_role("button", name="Keep").click()
     page.get_by_role("link", name=name).click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()
     expect(page.get_by_role("slider")).to_have_attribute("aria-valuetext", "10.0 to 11.0")
+
+
+def test_hostile_cells_and_file_names_stay_text(server: Server, visit: Visit) -> None:
+    page = visit(f"{server.url}/#/logs", tolerated=REFUSAL)
+    hostile = "<img src=x onerror=alert(1)>"
+    drop(page, {f"{hostile}.csv": f"depth,a\n1,{hostile}\n".encode()})
+    expect(page.locator(".faults li b")).to_have_text(f"{hostile}.csv")
+    expect(page.get_by_role("cell", name=hostile, exact=True)).to_be_visible()
 
 
 def test_depths_in_half_feet_keep_their_digits(server: Server, visit: Visit) -> None:

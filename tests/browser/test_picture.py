@@ -3,12 +3,14 @@
 import re
 from pathlib import Path
 
+from PIL.TiffImagePlugin import IFDRational
 from playwright.sync_api import expect
 
 from tests.browser.acts import comment
 from tests.browser.conftest import REFUSAL, Visit
 from tests.factories import jpeg, jpeg_with_exif
-from tests.servers import Server
+from tests.imaging.pictures import with_exif
+from tests.servers import Server, serving
 
 
 def _picture(server: Server, name: str, data: bytes | None = None) -> str:
@@ -25,6 +27,41 @@ def test_a_picture_shows_its_medium_metadata_and_exif(server: Server, visit: Vis
     expect(dialog).to_contain_text("400 × 200 px")
     dialog.get_by_text("EXIF, tags").click()
     expect(dialog.get_by_role("row", name="Make Camera Works")).to_be_visible()
+
+
+_TAGS = {
+    0x829A: IFDRational(1, 125),  # exposure time, s
+    0x829D: IFDRational(8, 1),  # f-number
+    0x8827: 100,  # ISO
+    0x920A: IFDRational(35, 1),  # focal length, mm
+    0xA405: 52,  # the same in 35 mm film
+    0xA434: "Nikkor 35mm",
+}
+_SIGHT = {1: "N", 2: (51.0, 30.0, 36.0), 3: "W", 4: (0.0, 7.0, 30.0)}
+
+
+def test_exif_is_told_as_people_say_it(server: Server, visit: Visit) -> None:
+    data = with_exif({0x010F: "NIKON", 0x0110: "NIKON D70"}, Exif=_TAGS, GPSInfo=_SIGHT)
+    page = visit(f"{server.url}/#/image/{_picture(server, 'facts.jpg', data)}")
+    facts = page.locator("#side dl").first
+    for term, told in (
+        ("Camera", "NIKON D70"),
+        ("Lens", "Nikkor 35mm"),
+        ("Exposure", "1/125 s, f/8, ISO 100, 35 mm (52 mm equivalent)"),
+        ("Size", "40 × 30 px"),
+    ):
+        expect(facts.locator("div", has=page.get_by_text(term, exact=True)).locator("dd")).to_have_text(told)
+    expect(facts.get_by_text("Place", exact=True)).to_have_count(0)  # the operator has not allowed it
+    expect(page.locator("a[href*=openstreetmap]")).to_have_count(0)
+
+
+def test_a_map_is_offered_where_the_operator_shows_places(visit: Visit, tmp_path: Path) -> None:
+    with serving(tmp_path, IMGPIPE_EXPOSE_GPS="true", WEB_CONCURRENCY="1") as open_handed:
+        image_id = _picture(open_handed, "somewhere.jpg", with_exif({}, GPSInfo=_SIGHT))
+        page = visit(f"{open_handed.url}/#/image/{image_id}")
+        link = page.get_by_role("link", name="51.51, -0.125")
+        expect(link).to_have_attribute("href", re.compile(r"\?mlat=51\.51&mlon=-0\.125#"))
+        expect(link).to_have_attribute("rel", "noreferrer")
 
 
 def test_the_back_button_leads_from_a_picture_to_the_gallery(server: Server, visit: Visit) -> None:

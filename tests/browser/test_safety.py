@@ -6,14 +6,45 @@ import re
 import requests
 from playwright.sync_api import expect
 
-from tests.browser.acts import comment
+from tests.browser.acts import comment, drop
 from tests.browser.conftest import Visit
 from tests.factories import jpeg_with_exif
+from tests.imaging.pictures import with_exif
 from tests.servers import ROOT, Server
 
 BUDGET_BYTES, GZIPPED_BYTES = 126_000, 40_600
 MAP = "https://www.openstreetmap.org/"  # a link, never asked by the page itself
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
+
+
+def test_hostile_words_stay_text_where_they_are_asked_about(server: Server, visit: Visit) -> None:
+    name = f"{HOSTILE.replace('/', '|')}.jpg"
+    image_id = server.upload(with_exif({}, Exif={0xA434: HOSTILE}), name)
+    server.upload(with_exif({}, Exif={0xA434: HOSTILE}), f"twin of {name}")
+    server.await_all_done()
+    answer = requests.patch(f"{server.url}/api/images/{image_id}", json={"labels": [HOSTILE]}, timeout=60)
+    assert answer.ok, answer.text
+    comment(server, image_id, HOSTILE)
+    page = visit(f"{server.url}/#/image/{image_id}", tolerated="Failed to load resource")
+    side = page.locator("#side")
+    expect(side.get_by_role("term").filter(has_text="Lens").locator("+ dd")).to_have_text(HOSTILE)
+    expect(side.locator(".alike img")).to_have_attribute("title", f"twin of {name}")
+    page.get_by_role("button", name="Delete the comment").click()
+    expect(page.locator("#confirm p")).to_have_text(HOSTILE)
+    page.get_by_role("button", name="Keep").click()
+    side.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.locator("#question")).to_have_text(f"Delete {name}?")
+    page.get_by_role("button", name="Keep").click()
+    side.locator(".chip a").click()
+    expect(page.get_by_label("Label", exact=True)).to_have_value(HOSTILE)
+    drop(page, {f"no picture {HOSTILE.replace('/', '|')}": b"no picture"})
+    expect(page.locator(".faults li b")).to_contain_text("onerror=alert(1)")
+    page.route(f"**/api/images/{image_id}", lambda route: route.abort())
+    page.locator(f"[data-id='{image_id}'] a").focus()
+    page.keyboard.press("Delete")
+    page.keyboard.press("Delete")
+    page.locator("#confirm").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("region").get_by_role("alert")).to_contain_text(name)
 
 
 def test_hostile_names_exif_and_comments_stay_text(server: Server, visit: Visit) -> None:

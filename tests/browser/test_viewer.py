@@ -258,6 +258,19 @@ def test_true_values_holes_and_units_are_told(feet: str, visit: Visit) -> None:
     assert high == pytest.approx(954 * 0.3048, abs=0.01)
 
 
+def test_a_hostile_unit_of_values_stays_text(server: Server, visit: Visit) -> None:
+    unit = "<img src=x onerror=alert(1)>"
+    files = {"file": ("u.csv", b"depth,a\n1,2\n2,3\n3,4\n")}
+    form = {"log": "hostile unit", "scale": "0:100", "value_unit": unit}
+    answer = requests.post(f"{server.url}/api/frames", files=files, data=form, timeout=60)
+    assert answer.ok, answer.text
+    page = visit(f"{server.url}/#/logs/hostile%20unit", tolerated="Canvas2D")
+    _await_tiles(page)
+    expect(page.locator(".legend")).to_have_text(f"0100 {unit}")
+    page.get_by_role("slider").hover()
+    expect(page.locator("output")).to_contain_text(unit)
+
+
 def test_contrast_stretches_what_is_drawn_and_not_what_is_told(
     view: Callable[..., Page], feet: str, visit: Visit
 ) -> None:
@@ -274,6 +287,37 @@ def test_contrast_stretches_what_is_drawn_and_not_what_is_told(
     expect(page.locator("output")).to_have_text(re.compile(r"value (≈ )?1[45]"))
     page.wait_for_url("**contrast=linear*percentiles=1*")
     assert axe_faults(page) == []
+
+
+_PAINTED = """canvas => {
+  const { data } = canvas.getContext("2d").getImageData(0, canvas.height - 1, canvas.width, 1);
+  return Array.from({length: canvas.width}, (_, n) => n).filter(n => data[4 * n + 3]);
+}"""
+
+
+def test_the_histogram_shows_which_greys_there_are(feet: str, visit: Visit) -> None:
+    page = visit(feet, tolerated="Canvas2D")
+    _await_tiles(page)
+    histogram = page.get_by_role("img", name="How often each grey is there")
+    greys = [round((10 + row * 0.1) / 100 * 255) >> 2 for row in range(100)]
+    painted = histogram.evaluate(_PAINTED)
+    assert painted[0] in (0, min(greys))  # the hole is no grey, whatever is stored there
+    assert [n for n in painted if n] == sorted(set(greys))
+
+
+def test_contrast_is_within_a_window_where_one_is_given(view: Callable[..., Page]) -> None:
+    page = view()
+    expect(page.get_by_label("Window")).to_be_hidden()
+    expect(page.get_by_label("Percentiles")).to_be_hidden()
+    page.get_by_label("Contrast").select_option("equalize")
+    expect(page.get_by_label("Percentiles")).to_be_hidden()
+    with page.expect_request(re.compile("contrast=equalize&.*window=5(&|$)")):
+        page.get_by_label("Window").fill("5")
+        page.keyboard.press("Enter")
+    _await_tiles(page)
+    page.wait_for_url("**window=5*")
+    page.reload()
+    expect(page.get_by_label("Window")).to_have_value("5")
 
 
 def test_a_figure_is_drawn_or_told_why_not(view: Callable[..., Page]) -> None:

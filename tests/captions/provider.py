@@ -227,6 +227,7 @@ FAULTS: dict[str, Callable[[Handler], None]] = {
     "status_413": lambda handler: handler.send_error_json(413, "Too large", None),
     "status_400": lambda handler: handler.send_error_json(400, "Unknown option", "unknown_parameter"),
     "bad_image": lambda handler: handler.send_error_json(400, "Cannot read this image", "invalid_image"),
+    "own_words": lambda handler: handler.send_error_json(400, handler.provider.sentence, "invalid_image"),
     "rate_limit_1": lambda handler: handler.send_error_json(
         429, "Slow down", "rate_limit_exceeded", Retry_After="1"
     ),
