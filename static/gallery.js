@@ -122,7 +122,12 @@ function keep(image) {
 }
 
 function load(walk) {
-  if (walk.next) walk.loading ??= loadPage(walk).finally(() => { walk.loading = null; });
+  if (walk.next) {
+    walk.loading ??= loadPage(walk).then((first) => {
+      walk.loading = null;
+      mosaic.arrange(first); // which asks for more where the window is not full
+    });
+  }
   return walk.loading;
 }
 
@@ -140,12 +145,12 @@ async function loadPage(walk) {
     const limit = Math.min(PAGE.most, Math.max(PAGE.least, held >> 1));
     walk.next = page.next?.replace(/([?&]limit=)\d+/, `$1${limit}`);
     tell();
-    mosaic.arrange(held);
   } catch (error) {
     if (walk.stop.signal.aborted) return;
     walk.broken = true; // until the reader asks again
     more.replaceChildren(sentence(error, "The gallery"), " ", button("Retry", () => load(walk)));
   }
+  return held;
 }
 
 function tell() {

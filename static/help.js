@@ -16,7 +16,7 @@ const KEYS = {
 };
 
 const dialog = make("dialog", { class: "box keys", "aria-labelledby": "keys-title" },
-  make("h2", { id: "keys-title" }, "Keys"), button("Close", () => dialog.close()),
+  make("div", null, make("h2", { id: "keys-title" }, "Keys"), button("Close", () => dialog.close())),
   ...Object.entries(KEYS).map(([part, keys]) => make("section", null, make("h3", null, part), make("dl", null, terms(keys)))));
 find("body").append(dialog);
 await styled("picture");

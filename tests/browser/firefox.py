@@ -23,6 +23,7 @@ _KEYS = {
     "ArrowLeft": "\ue012",
     "Escape": "\ue00c",
     "Enter": "\ue007",
+    "Delete": "\ue017",
     "Control": "\ue009",
 }
 
@@ -153,6 +154,17 @@ class Firefox:
         x, y = self.middle(selector, number)
         clicks = [{"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}] * times
         self.act("pointer", [[{"type": "pointerMove", "x": x, "y": y}, *clicks]], pointerType="mouse")
+
+    def choose(self, selector: str, *files: Path) -> None:
+        """Choose files in an input."""
+        script = {"expression": f"document.querySelector({json.dumps(selector)})", "awaitPromise": False}
+        found = self.call("script.evaluate", target={"context": self.tab}, **script)["result"]
+        self.call(
+            "input.setFiles",
+            context=self.tab,
+            element={"sharedId": found["sharedId"]},
+            files=[str(file) for file in files],
+        )
 
     def touch(self, *fingers: Sequence[tuple[int, int]]) -> None:
         """Put fingers down, take each along its places, lift them."""

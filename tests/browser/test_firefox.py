@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
@@ -13,6 +14,7 @@ from tests.servers import Server
 
 TITLE = "document.querySelector('#picture h2')?.textContent"
 ZOOM = "parseInt(document.querySelector('.head output').textContent)"
+TILES = "document.querySelectorAll('#tiles li').length"
 PICKED = "document.querySelectorAll('#tiles .picked').length"
 RANGE = "document.querySelector('.log').ariaValueText"
 
@@ -54,6 +56,7 @@ def test_a_desk_opens_turns_zooms_and_closes(server: Server, firefox: Firefox, p
     firefox.expect(ZOOM, 100)
     firefox.press("0")
     firefox.expect(f"{ZOOM} < 100")
+    firefox.expect("document.querySelectorAll('[data-act=edit]').length", 1)
     firefox.press("e")
     firefox.expect("document.activeElement.ariaLabel", "Caption")
     firefox.press("a")
@@ -106,6 +109,56 @@ def test_a_phone_swipes_pinches_and_presses_long(
     firefox.act("pointer", [[*hold, {"type": "pointerUp", "button": 0}]], pointerType="touch")
     firefox.expect(PICKED, 1)
     assert firefox.ask("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_desk_uploads_labels_and_deletes_many(server: Server, firefox: Firefox, tmp_path: Path) -> None:
+    files = [tmp_path / "fox one.jpg", tmp_path / "fox two.jpg"]
+    for file in files:
+        file.write_bytes(jpeg(300, 200))
+    firefox.size(1280, 800)
+    firefox.visit(f"{server.url}/#/")
+    firefox.expect("document.querySelector('#stats').hidden", False)
+    before = firefox.ask(TILES)
+    firefox.choose("#files", *files)
+    firefox.expect("document.querySelector('#uploads').textContent.includes('2 of 2 uploaded')")
+    firefox.expect(f"{TILES} - {before}", 2)
+    firefox.expect("document.querySelectorAll('#tiles img')[1]?.naturalWidth", 300)
+    firefox.click(".pick")
+    firefox.click(".pick", 1)
+    firefox.expect(PICKED, 2)
+    firefox.expect("document.querySelector('.bulk .label-field')?.disabled", False)
+    firefox.click(".bulk .label-field")
+    firefox.press("b")
+    firefox.press("Enter")
+    firefox.expect("document.querySelector('.bulk').hidden")
+    firefox.expect("fetch('api/images?label=b').then(one => one.json()).then(({data}) => data.length)", 2)
+    firefox.click(".pick")
+    firefox.click(".pick", 1)
+    firefox.expect(PICKED, 2)
+    firefox.press("Delete")
+    firefox.expect("document.querySelector('#confirm').open")
+    firefox.click("#confirm .danger")
+    firefox.expect(TILES, before)
+
+
+def test_a_depth_log_is_measured_and_stretched(server: Server, firefox: Firefox, pictures: list[str]) -> None:
+    firefox.size(1280, 800)
+    firefox.visit(f"{server.url}/#/logs/fox?from=200&to=300&map=gray")
+    firefox.expect("document.querySelector('.log')?.ariaBusy", "false")
+    firefox.click(".tools [aria-pressed]")
+    x, y = firefox.middle(".log")
+    drag = [{"type": "pointerMove", "x": x, "y": y}, {"type": "pointerDown", "button": 0}]
+    drag += [{"type": "pointerMove", "x": x, "y": y - step * 20} for step in range(1, 6)]
+    firefox.act("pointer", [[*drag, {"type": "pointerUp", "button": 0}]], pointerType="mouse")
+    firefox.expect(
+        r"/^[\d.]+ +from [\d.]+ to [\d.]+$/.test(document.querySelector('output:not(dialog *)').textContent)"
+    )
+    firefox.expect(RANGE, "200.0 to 300.0")
+    fields = "[...document.querySelectorAll('.field')]"
+    contrast = f"{fields}.find(one => one.textContent.startsWith('Contrast')).lastChild"
+    firefox.ask(f"(one => {{ one.value = 'linear'; one.dispatchEvent(new Event('change')) }})({contrast})")
+    firefox.expect("location.hash.includes('contrast=linear')")
+    firefox.expect("document.querySelector('.log').ariaBusy", "false")
 
 
 def test_a_depth_log_is_dragged_zoomed_and_linked(

@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.acts import axe_faults, frames, names, scroll_to_the_end, until
+from tests.browser.acts import PHONE, axe_faults, frames, names, scroll_to_the_end, until
 from tests.browser.conftest import CROWD, FAILED, REFUSAL, Visit
 from tests.factories import jpeg, jpeg_with_exif
 from tests.servers import Server
@@ -134,6 +134,14 @@ def test_the_status_filter_shows_only_what_it_says(server: Server, visit: Visit)
     expect(page.locator("#tiles li[data-state=success]")).to_have_count(0)
     page.select_option("select[name=status]", "success")
     expect(page.get_by_text("fine.jpg")).to_be_visible()
+
+
+def test_a_first_look_that_does_not_fill_the_window_goes_on_by_itself(server: Server, visit: Visit) -> None:
+    server.upload_all(jpeg(60, 40), 15)
+    server.await_all_done()
+    page = visit(server.url, **PHONE)
+    expect(page.locator("#tiles li").nth(14)).to_be_attached()
+    expect(page.locator("#more")).not_to_contain_text("more below")
 
 
 def test_search_finds_a_picture_by_its_name(server: Server, visit: Visit) -> None:
