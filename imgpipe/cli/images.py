@@ -85,6 +85,13 @@ def process_images() -> None:
 @click.option("--format", "form", type=click.Choice(sorted(exporting.FORMATS)), required=True)
 @click.option("--size", type=click.Choice(samples.SIZES), default=samples.SIZES[0], show_default=True)
 @chosen
+@click.option(
+    "--status",
+    type=click.Choice(("success", "failed")),
+    default="success",
+    show_default=True,
+    help="failed ones have no squares, but their originals can be looked at",
+)
 @click.option("--captioned", is_flag=True, help="only pictures that have a caption")
 @click.option("--exclude-near-duplicates", "distinct", is_flag=True, help="no two that look alike")
 @click.option("--prefix", default="", help="put before every caption")
@@ -101,6 +108,8 @@ def export_images(
 
     An earlier export in OUT is replaced once the new one is complete. size=original carries EXIF and GPS.
     """
+    if query["status"] == "failed" and size != samples.ORIGINAL:
+        raise click.UsageError("--status failed goes with --size original.")
     written = missing = 0
     with faults_reported():
         recipe = Recipe(Selection(**query), size, prefix, read_split(split) if split else ())

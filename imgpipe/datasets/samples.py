@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Row, and_, select
@@ -18,8 +19,10 @@ from imgpipe.storage.protocol import MissingObject, Storage
 
 ORIGINAL = "original"
 SIZES = (SQUARE, "medium", ORIGINAL)
-# Files read ahead: enough to hide a store's distance; of originals, which may be large, only two.
-AHEAD, ORIGINALS_AHEAD = 8, 2
+# Threads that read ahead, enough to hide a store's distance, and how many files each reads in a row: to hand
+# over every single one costs as much as to read it. Originals may be large, so two are enough.
+THREADS, IN_A_ROW = 4, 8
+ORIGINALS = 2
 log = logging.getLogger(__name__)
 
 
@@ -71,10 +74,10 @@ class Sample:
         """Return where the picture lies in its square: left, top, right, bottom, px; None for other sizes."""
         if self.recipe.size != SQUARE:
             return None
-        return list(square_box((self.row.facts["width"], self.row.facts["height"])))
+        return list(square_box((self.row.width, self.row.height)))
 
     def describe(self) -> dict[str, Any]:
-        """Return what is known of it; ``width`` and ``height`` are the upright original's, px."""
+        """Return what is known of it; ``width`` and ``height`` are the upright original's, px, or None."""
         return {
             "text": self.text,
             "labels": self.row.labels,
@@ -82,8 +85,8 @@ class Sample:
             "box": self.box,
             "image_id": str(self.row.id),
             "original_name": self.row.original_name,
-            "width": self.row.facts["width"],
-            "height": self.row.facts["height"],
+            "width": self.row.width,
+            "height": self.row.height,
             "sha256": self.row.sha256,
         }
 
@@ -97,20 +100,23 @@ def read(recipe: Recipe, with_data: bool = True) -> Iterator[Sample]:
     if not with_data:
         yield from (Sample(row, recipe, None) for row in rows)
         return
-    ahead = ORIGINALS_AHEAD if recipe.size == ORIGINAL else AHEAD
-    storage, reading = parts.storage, deque[tuple[Row[Any], Future[bytes | None]]]()
-    with ThreadPoolExecutor(ahead, "export") as pool:
+    threads, in_a_row = (ORIGINALS, 1) if recipe.size == ORIGINAL else (THREADS, IN_A_ROW)
+    reading = deque[tuple[list[Row[Any]], Future[list[bytes | None]]]]()
+    with ThreadPoolExecutor(threads, "export") as pool:
         try:
-            for row in rows:
-                reading.append((row, pool.submit(_read, storage, row)))
-                if len(reading) > ahead:
-                    first, data = reading.popleft()
-                    yield Sample(first, recipe, data.result())
+            while block := list(islice(rows, in_a_row)):
+                reading.append((block, pool.submit(_read, parts.storage, block)))
+                if len(reading) > threads:
+                    yield from _samples(recipe, *reading.popleft())
             while reading:
-                first, data = reading.popleft()
-                yield Sample(first, recipe, data.result())
+                yield from _samples(recipe, *reading.popleft())
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _samples(recipe: Recipe, rows: list[Row[Any]], data: Future[list[bytes | None]]) -> Iterator[Sample]:
+    for row, content in zip(rows, data.result(), strict=True):
+        yield Sample(row, recipe, content)
 
 
 _COLUMNS: tuple[Any, ...] = (
@@ -119,7 +125,8 @@ _COLUMNS: tuple[Any, ...] = (
     Image.caption,
     Image.caption_source,
     Image.labels,
-    Image.facts,
+    Image.facts["width"].as_integer().label("width"),
+    Image.facts["height"].as_integer().label("height"),
     Image.format,
 )
 
@@ -135,7 +142,11 @@ def _file_columns(size: str) -> tuple[Any, ...]:
     )
 
 
-def _read(storage: Storage, row: Row[Any]) -> bytes | None:
+def _read(storage: Storage, rows: list[Row[Any]]) -> list[bytes | None]:
+    return [_read_one(storage, row) for row in rows]
+
+
+def _read_one(storage: Storage, row: Row[Any]) -> bytes | None:
     try:
         with open_original(storage, row.shown_key) as stream:
             return stream.read()

@@ -20,7 +20,7 @@ SPLITS = 16
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Successful pictures with all ``labels``, the words ``q``, a caption; among ``ids``; behind ``after``.
+    """Pictures of a ``status``, with all ``labels``, words ``q``, a caption; among ``ids``; behind ``after``.
 
     ``distinct`` leaves out what looks like an older picture of the same selection, however far the walk is.
     """
@@ -32,6 +32,7 @@ class Selection:
     distinct: bool = False
     after: UUID | None = None
     limit: int | None = None
+    status: str = "success"
 
 
 def count(chosen: Selection) -> int:
@@ -72,7 +73,7 @@ def walk(chosen: Selection, columns: Sequence[SQLColumnExpression[Any]] = ()) ->
 
 def _narrow(statement: Select[Any], chosen: Selection) -> tuple[Select[Any], ColumnElement[int]]:
     """Return the statement for a selection, and the column to walk it along."""
-    chosen_ones = statement.where(Image.status == "success")
+    chosen_ones = statement.where(Image.status == chosen.status)
     if chosen.captioned:
         chosen_ones = chosen_ones.where(Image.caption.is_not(None))
     if chosen.ids:

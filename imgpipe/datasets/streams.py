@@ -8,6 +8,8 @@ from imgpipe.datasets import archives, layouts, samples
 from imgpipe.datasets.archives import File
 from imgpipe.datasets.samples import Recipe
 
+PIECE_BYTES = 128 << 10
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -33,9 +35,22 @@ def stream(form: str, recipe: Recipe) -> Generator[bytes, None, None]:
     A picture whose file is missing is left out, and logged. Raises: as ``samples.read`` does.
     """
     if form == "jsonl":
-        yield from map(layouts.jsonl, samples.read(recipe, with_data=False))
+        yield from _gathered(map(layouts.jsonl, samples.read(recipe, with_data=False)))
     else:
-        yield from KINDS[form].pack(_files(form, recipe))
+        yield from _gathered(KINDS[form].pack(_files(form, recipe)))
+
+
+def _gathered(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Join small pieces, since each that is sent by itself costs as much as many bytes do."""
+    gathered, length = list[bytes](), 0
+    for piece in pieces:
+        gathered.append(piece)
+        length += len(piece)
+        if length >= PIECE_BYTES:
+            yield b"".join(gathered)
+            gathered, length = [], 0
+    if gathered:
+        yield b"".join(gathered)
 
 
 def _files(form: str, recipe: Recipe) -> Iterator[File]:

@@ -226,6 +226,16 @@ def test_a_quarter_of_the_threads_export_and_no_more(make_app: AppFactory) -> No
     assert unzip(fetch(client, "sidecar"))
 
 
+def test_what_is_sent_is_no_crumbs_and_goes_on_piece_by_piece(app: Flask, client: FlaskClient) -> None:
+    for number in range(9):
+        upload(client, jpeg(500, 500 + number, quality=100))
+    with app.app_context():
+        pieces = list(streams.stream("webdataset", Recipe()))
+    assert len(pieces) > 2
+    assert min(map(len, pieces[:-1])) >= streams.PIECE_BYTES
+    assert max(map(len, pieces)) < 4 * streams.PIECE_BYTES
+
+
 def test_nothing_of_the_database_is_held_while_a_client_reads(app: Flask, client: FlaskClient) -> None:
     made = [upload(client, jpeg(40, 30)) for _ in range(20)]
     with app.app_context():

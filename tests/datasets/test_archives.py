@@ -6,6 +6,8 @@ import zipfile
 from tempfile import SpooledTemporaryFile
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from imgpipe.datasets import archives
 from imgpipe.datasets.archives import File
@@ -15,6 +17,19 @@ FILES = [("a.txt", b"hello"), ("images/b.bin", bytes(range(256)) * 300), ("empty
 
 def files(names: list[tuple[str, bytes]] = FILES) -> list[File]:
     return [File(name, content) for name, content in names]
+
+
+class Sized(File):
+    """A file of a length that is only told."""
+
+    def __init__(self, name: str, size: int, mtime: int = 0) -> None:
+        super().__init__(name, b"", mtime)
+        object.__setattr__(self, "told", size)
+
+    @property
+    def size(self) -> int:
+        told: int = self.__dict__["told"]
+        return told
 
 
 def test_a_zip_holds_what_was_put_in() -> None:
@@ -29,6 +44,21 @@ def test_a_tar_holds_what_was_put_in_and_ends_on_a_full_record() -> None:
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         members = {name: archive.extractfile(name) for name in archive.getnames()}
         assert [(name, file.read()) for name, file in members.items() if file] == FILES
+
+
+@given(
+    st.from_regex("[a-z/._-]{1,100}", fullmatch=True), st.integers(0, 8**11 - 1), st.integers(0, 8**11 - 1)
+)
+def test_a_member_of_a_tar_begins_as_the_standard_library_writes_it(name: str, size: int, mtime: int) -> None:
+    expected = tarfile.TarInfo(name)
+    expected.size, expected.mtime = size, mtime
+    assert archives._tar_header(Sized(name, size, mtime)) == expected.tobuf(tarfile.USTAR_FORMAT)
+
+
+@pytest.mark.parametrize(("name", "size"), [("a" * 101, 1), ("a", 8**11)])
+def test_what_does_not_fit_a_tar_is_refused(name: str, size: int) -> None:
+    with pytest.raises(ValueError, match="does not fit"):
+        archives._tar_header(Sized(name, size))
 
 
 def test_an_archive_of_nothing_is_one_too() -> None:

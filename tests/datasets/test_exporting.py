@@ -108,6 +108,19 @@ def test_only_successful_pictures_are_exported(app: Flask, client: FlaskClient, 
     assert lines(out) == []
 
 
+def test_the_originals_of_failed_pictures_can_be_looked_at(
+    app: Flask, client: FlaskClient, out: Path
+) -> None:
+    upload(client)
+    broken = jpeg(900, 900)[:9000]
+    failed = upload(client, broken)
+    assert export(app, out, "imagefolder", "--status", "failed", "--size", "original").exit_code == 0
+    assert (out / "images" / f"{failed}.jpg").read_bytes() == broken
+    assert [(line["image_id"], line["width"], line["box"]) for line in lines(out)] == [(failed, None, None)]
+    refused = export(app, out, "imagefolder", "--status", "failed")
+    assert (refused.exit_code, "goes with --size original" in refused.output) == (2, True)
+
+
 def test_captioned_leaves_out_what_has_no_caption(app: Flask, client: FlaskClient, out: Path) -> None:
     upload(client)
     assert export(app, out, "imagefolder", "--captioned").exit_code == 0

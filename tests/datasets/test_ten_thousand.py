@@ -131,7 +131,7 @@ def test_an_export_over_http_takes_little_memory_and_at_most_twice_the_work_of_t
 
 
 def fetch(server: Server, form: str, target: Path, **query: int) -> None:
-    asked = {"format": form, **query}
+    asked: dict[str, str | int] = {"format": form, **query}
     with requests.get(f"{server.url}/api/exports", params=asked, stream=True, timeout=600) as answer:
         answer.raise_for_status()
         with target.open("wb") as file:
