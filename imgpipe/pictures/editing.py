@@ -13,7 +13,7 @@ from imgpipe.database.labelmodels import EarlierCaption
 from imgpipe.database.models import Image
 from imgpipe.errors import ImageNotFound, InvalidParameter
 from imgpipe.extensions import parts
-from imgpipe.pictures import authorship, gallery, labels, queue, search
+from imgpipe.pictures import authorship, events, gallery, labels, queue, search
 from imgpipe.pictures.intake import Said
 from imgpipe.text import clean_text
 
@@ -65,6 +65,9 @@ def write(
     if "caption" in changes and not _stands(image, changes["caption"]):
         ending = _set_caption(session, image, changes["caption"], source)
         image.changed_at = utc_now()
+        if changes["caption"] is not None:
+            session.flush()
+            events.record(session, image.id, "image.captioned")
     return ending
 
 

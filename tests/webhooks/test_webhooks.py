@@ -90,6 +90,18 @@ def test_the_whole_life_of_a_picture_comes_in_its_order(
     assert receiver.seen[2][1]["data"] == last
 
 
+def test_a_caption_by_a_person_is_told_of_like_one_by_a_machine(
+    app: Flask, client: FlaskClient, receiver: Receiver
+) -> None:
+    image_id = upload(client)
+    for changes in ({"caption": "A dog."}, {"caption": "A dog."}, {"labels": ["sea"]}, {"caption": None}):
+        assert client.patch(f"/api/images/{image_id}", json=changes).status_code == 200
+    deliver(app)
+    assert receiver.kinds() == ["image.succeeded", "image.captioned"]
+    told = receiver.seen[1][1]["data"]
+    assert (told["caption"], told["caption_source"]["provider"]) == ("A dog.", "human")
+
+
 def test_an_event_that_is_refused_comes_again_later_under_the_same_id_with_the_same_body(
     app: Flask, client: FlaskClient, receiver: Receiver, service_clock: Clock
 ) -> None:
