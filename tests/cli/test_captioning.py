@@ -97,6 +97,26 @@ def test_a_persons_caption_outlives_every_run(
     assert shown(client, image_id)["caption"] == "Mine."
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_a_thousand_runs_over_two_hundred_captions_by_people_overwrite_none(
+    captioning: Flask, provider: Provider, client: FlaskClient
+) -> None:
+    ids = [upload(client, jpeg(30 + n % 20, 20 + n // 20), f"{n}.jpg") for n in range(200)]
+    written = {image_id: f"Number {n}." for n, image_id in enumerate(ids)}
+    for image_id, text in written.items():
+        edit(client, image_id, caption=text)
+    machines = upload(client, jpeg(99, 99))
+    for number in range(1000):
+        which = ("--all", "--failed", "--missing")[number % 3]
+        assert call(captioning, "caption", which, "--prompt", f"Again, {number}.").exit_code == 0
+    told = {image_id: shown(client, image_id) for image_id in ids}
+    assert {image_id: image["caption"] for image_id, image in told.items()} == written
+    assert all(image["caption_source"] == HUMAN for image in told.values())
+    assert len(provider.posts) == 334  # of the one that no person wrote for, by every third run
+    assert shown(client, machines)["caption"] == SENTENCE
+
+
 def test_captions_are_rewritten_and_are_a_persons_then(app: Flask, three: list[str]) -> None:
     client = app.test_client()
     edit(client, three[0], caption="a cat", labels=["x"])
