@@ -11,8 +11,10 @@ from imgpipe.api.ranges import LogSchema
 from imgpipe.api.schemas import ImageItemSchema
 from imgpipe.database.engine import db, engine_options, listen
 from imgpipe.database.identity import Identity
+from imgpipe.depthlogs import sweeping
 from imgpipe.extensions import Parts
 from imgpipe.jobs.backlogs import Backlogs
+from imgpipe.jobs.chores import Chore
 from imgpipe.jobs.inline import InlineJobs
 from imgpipe.jobs.protocol import Backlog, Jobs
 from imgpipe.jobs.threads import ThreadJobs
@@ -102,10 +104,17 @@ def _build_jobs(app: Flask, settings: Settings, backlog: Backlog) -> Jobs:
             settings.broker_url,
             settings.lease_s,
             partial(_forget_connections, app),
+            Chore(partial(_sweep, app)),
         )
     workers = dict.fromkeys(_lanes(settings), AT_ONCE)
     workers |= {queue.RENDER: settings.workers, queue.CAPTION: settings.caption_workers}
-    return ThreadJobs(backlog, workers, settings.lease_s)
+    return ThreadJobs(backlog, workers, settings.lease_s, Chore(partial(_sweep, app)))
+
+
+def _sweep(app: Flask) -> bool:
+    """Delete old versions of depth logs, also where nobody uploads any more; tells whether there are more."""
+    with app.app_context():
+        return sweeping.sweep()
 
 
 def _forget_connections(app: Flask) -> None:

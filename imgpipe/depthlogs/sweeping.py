@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 
 from imgpipe.clock import utc_now
 from imgpipe.database.depthmodels import DepthBlock, DepthVersion
-from imgpipe.database.engine import reading, writing
+from imgpipe.database.engine import lock_name, reading, writing
 from imgpipe.depthlogs import drafts
 
 # How long an answer may take that began just before its version was replaced.
@@ -19,16 +19,20 @@ SPARE_S = 0.5
 log = logging.getLogger(__name__)
 
 
-def sweep(spare_s: float = SPARE_S) -> None:
-    """Delete as much as can be done in a while, in short transactions; nothing is lost by an interruption."""
+def sweep(spare_s: float = SPARE_S) -> bool:
+    """Delete as much as can be done in a while, in short transactions; nothing is lost by an interruption.
+
+    Returns whether time ran out before all was done.
+    """
     deadline = time.monotonic() + spare_s
     for _ in drafts.free_abandoned(drafts.find_abandoned()):
         if time.monotonic() > deadline:
-            return
+            return True
     for number, version in find_replaced():
         while delete_some(number, version):
             if time.monotonic() > deadline:
-                return
+                return True
+    return False
 
 
 def find_replaced(grace_s: float = GRACE_S) -> Iterator[tuple[int, int]]:
@@ -45,6 +49,7 @@ def delete_some(number: int, version: int) -> bool:
     dead = select(DepthBlock.id).where(DepthBlock.log == number, DepthBlock.died <= version)
     own = (DepthVersion.log == number) & (DepthVersion.version == version)
     with writing(durable=False) as session:
+        lock_name(session, "sweep")  # several processes sweep, and none is to wait crosswise for another
         ids = session.scalars(dead.limit(drafts.SWEPT_AT_ONCE)).all()
         session.execute(delete(DepthBlock).where(DepthBlock.id.in_(ids)))
         if not ids:

@@ -20,6 +20,7 @@ from typing import Any
 from celery import Celery, signals  # type: ignore[import-untyped]
 from kombu.transport import redis
 
+from imgpipe.jobs.chores import Chore
 from imgpipe.jobs.executor import AWAY_S, Executor
 from imgpipe.jobs.protocol import Backlog
 
@@ -83,7 +84,8 @@ class CeleryJobs:
     """Announce work to the broker, and in a worker's process do it.
 
     ``after_fork`` runs first in a process that Celery has forked, to let go of what can't be shared. Threads
-    start in a process when it begins to work, never in a worker's main process, which goes on forking.
+    start in a process when it begins to work, never in a worker's main process, which goes on forking. The
+    keeper of the leases also sees to the ``chore``.
     """
 
     def __init__(
@@ -93,7 +95,9 @@ class CeleryJobs:
         broker_url: str,
         lease_s: float,
         after_fork: Callable[[], object],
+        chore: Chore | None = None,
     ) -> None:
+        self.chore = chore
         self.celery = _make_celery(broker_url, lanes)
         self.celery.task(self._work, name=TASK, shared=False)
         self._executor = Executor(backlog, lease_s)
@@ -155,6 +159,11 @@ class CeleryJobs:
                 self._executor.renew()
             except Exception as error:
                 log.warning("leases could not be renewed: %s", type(error).__name__)
+            try:
+                if self.chore:
+                    self.chore.do()
+            except Exception as error:
+                log.warning("a chore was left undone: %s", type(error).__name__)
 
     def _carry_messages(self) -> None:
         """Send what is announced, and look for what is not, over one connection as long as it holds."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from imgpipe.jobs.chores import Chore
 from imgpipe.jobs.executor import AWAY_S, Executor
 from imgpipe.jobs.protocol import Backlog
 
@@ -50,9 +51,12 @@ class _Pool:
 
 
 class ThreadJobs:
-    """Run ``workers[lane]`` threads for each lane and one poller."""
+    """Run ``workers[lane]`` threads for each lane and one poller, which also sees to the ``chore``."""
 
-    def __init__(self, backlog: Backlog, workers: Mapping[str, int], lease_s: float) -> None:
+    def __init__(
+        self, backlog: Backlog, workers: Mapping[str, int], lease_s: float, chore: Chore | None = None
+    ) -> None:
+        self.chore = chore
         self._executor = Executor(backlog, lease_s)
         self._workers = workers
         self._pools: dict[str, _Pool] = {}
@@ -104,6 +108,7 @@ class ThreadJobs:
             if time.monotonic() - renewed > self._executor.lease_s / 3:
                 renewed = time.monotonic()
                 self._log_faults("leases could not be renewed", self._renew)
+            self._log_faults("a chore was left undone", self._do_chore)
 
     def _wake_all(self) -> bool:
         for lane in self._executor.due():
@@ -113,6 +118,11 @@ class ThreadJobs:
 
     def _renew(self) -> bool:
         self._executor.renew()
+        return True
+
+    def _do_chore(self) -> bool:
+        if self.chore:
+            self.chore.do()
         return True
 
     def _log_faults(self, line: str, act: Callable[[], bool]) -> bool:

@@ -20,6 +20,7 @@ from imgpipe.depthlogs.ranges import Interval
 from imgpipe.errors import Busy, LogNotFound, Unavailable
 from tests.depthlogs.test_logs import EVERYTHING, accept, read
 from tests.depths import raw, small, store
+from tests.factories import AppFactory
 
 MANY = [n / 8 for n in range(6_000)]
 
@@ -141,6 +142,22 @@ def test_a_version_that_was_replaced_is_read_to_its_end_until_it_is_swept(app: F
         assert counted() == (6, 6, 0)
         with pytest.raises(Unavailable):
             list(old.blocks())
+
+
+@pytest.mark.usefixtures("later")
+def test_a_service_to_which_nobody_uploads_sweeps_too(make_app: AppFactory) -> None:
+    for jobs in ("threads", "celery"):
+        app = make_app(IMGPIPE_JOBS=jobs)
+        with app.app_context():
+            accept(small(MANY, seed=1))
+            accept(small(MANY, seed=2))
+            before = counted()
+            an_hour_on()
+            assert app.extensions["imgpipe"].jobs.chore.act() is False
+            assert (before[2], counted()) == (1, (6, 6, 0))
+            logs.delete("a")
+            an_hour_on()
+            sweeping.sweep()
 
 
 @pytest.mark.usefixtures("later")
