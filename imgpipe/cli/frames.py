@@ -26,6 +26,7 @@ frames = AppGroup("frames", help="Work on depth logs.")
 @click.option("--log", "name", default=logs.DEFAULT, show_default=True, help="the log to store it in")
 @click.option("--channel", help="of a LAS or DLIS file: CHANNEL or FRAME/CHANNEL")
 @click.option("--scale", "scale_text", help="MIN:MAX of true values, auto, or p2:p98")
+@click.option("--value-unit", "unit_text", help="of the true values, unless the file says it")
 @click.option("--null", "nulls_text", help="values that stand for holes, such as -999.25,-9999")
 @click.option("--missing", is_flag=True, help="an empty cell is a hole")
 @click.option("--depth-unit", type=click.Choice(list(units.METRES)), help="unless the file says it")
@@ -34,6 +35,7 @@ def import_frames(
     name: str,
     channel: str | None,
     scale_text: str | None,
+    unit_text: str | None,
     nulls_text: str | None,
     missing: bool,
     depth_unit: str | None,
@@ -50,6 +52,7 @@ def import_frames(
             nulls=None if nulls_text is None else scale.parse_nulls(nulls_text),
             missing=missing,
             depth_unit=depth_unit,
+            value_unit=None if unit_text is None else scale.parse_unit(unit_text),
         )
         watched = io.BufferedReader(_Watched(raw, bar.update))
         receipt = wellfiles.accept(watched, name, terms, channel)

@@ -13,7 +13,8 @@ from imgpipe.errors import InvalidLog, InvalidParameter, LogNotFound
 from imgpipe.extensions import parts
 from imgpipe.scanlines import units
 from imgpipe.scanlines.realcells import Rules, Values
-from imgpipe.scanlines.scale import Wanted
+from imgpipe.scanlines.scale import UNIT_LENGTH, Wanted
+from imgpipe.text import clean_text
 from imgpipe.wells import reading
 from imgpipe.wells.contents import Frame
 from imgpipe.wells.reading import Extract
@@ -81,7 +82,7 @@ def _recognise(stream: BinaryIO) -> str | None:
 def _complete(name: str, terms: Terms, extract: Extract) -> Terms:
     """Take from the file what the upload does not say."""
     terms = logs.with_unit(terms, _unit_of(extract.frame))
-    unit = terms.value_unit or extract.channel.unit.strip() or None
+    unit = terms.value_unit or clean_text(extract.channel.unit, UNIT_LENGTH).strip() or None
     terms = replace(terms, missing=True, value_unit=unit)
     return terms if terms.scale or _is_there(name) else replace(terms, scale=Wanted())
 

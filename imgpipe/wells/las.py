@@ -12,10 +12,13 @@ from imgpipe.wells.contents import Channel, Frame, Refusal, refusal
 from imgpipe.wells.measuring import guess_index_type
 
 _ELEMENT = re.compile(r"(.+?)\s*\[\s*([0-9]{1,5})\s*\]")
+_NUMBERED = re.compile(r"(.*[^0-9])([0-9]{1,5})")
+# Of fewer columns with numbers each may be a curve of its own, as the six arms of a caliper are.
+LEAST_NUMBERED = 16
 
 
 class LasFile:
-    """Offer the one frame of a LAS file; the columns ``AMP[0]`` to ``AMP[199]`` are the channel ``AMP``.
+    """Offer the one frame of a LAS file; its columns ``AMP[0]`` to ``AMP[199]`` are the channel ``AMP``.
 
     Raises: Refusal when it cannot be read.
     """
@@ -51,20 +54,42 @@ def group_elements(names: list[str]) -> list[tuple[str, list[int]]]:
 
     Raises: Refusal where an element is missing or comes twice.
     """
+    elements = _numbered(names) | _bracketed(names)
     arrays: dict[str, dict[int, int]] = {}
     groups: list[tuple[str, list[int]]] = []
     for place, name in enumerate(names):
-        match = _ELEMENT.fullmatch(name)
-        if match is None:
+        if place not in elements:
             groups.append((name, [place]))
             continue
-        if match[1] not in arrays:
-            arrays[match[1]] = {}
-            groups.append((match[1], []))
-        if int(match[2]) in arrays[match[1]]:
+        array, number = elements[place]
+        if array not in arrays:
+            arrays[array] = {}
+            groups.append((array, []))
+        if number in arrays[array]:
             raise Refusal(f"The column {name} comes twice in the LAS file.")
-        arrays[match[1]][int(match[2])] = place
+        arrays[array][number] = place
     return [(name, places or _in_order(name, arrays[name])) for name, places in groups]
+
+
+def _bracketed(names: list[str]) -> dict[int, tuple[str, int]]:
+    """Find ``AMP[0]``, ``AMP[1]`` …: array and number by the column's place."""
+    matches = ((place, _ELEMENT.fullmatch(name)) for place, name in enumerate(names))
+    return {place: (match[1], int(match[2])) for place, match in matches if match}
+
+
+def _numbered(names: list[str]) -> dict[int, tuple[str, int]]:
+    """Find ``AMP1`` to ``AMP200``, ``AMP_001`` …: many side by side, from 0 or 1 on, and no other ``AMP``."""
+    matches = ((place, _NUMBERED.fullmatch(name)) for place, name in enumerate(names))
+    found = [(place, match[1].rstrip(" _-"), int(match[2])) for place, match in matches if match]
+    taken = {*names, *(array for array, _ in _bracketed(names).values())}
+    elements: dict[int, tuple[str, int]] = {}
+    for array in dict.fromkeys(array for _, array, _ in found):
+        run = [(place, number) for place, other, number in found if other == array]
+        place, number = run[0]
+        steady = run == [(place + step, number + step) for step in range(len(run))]
+        if array and array not in taken and steady and number in (0, 1) and len(run) >= LEAST_NUMBERED:
+            elements |= {place: (array, number) for place, number in run}
+    return elements
 
 
 def _in_order(name: str, elements: dict[int, int]) -> list[int]:

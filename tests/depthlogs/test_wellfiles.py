@@ -1,5 +1,6 @@
 """LAS and DLIS files become logs by the form and by command, or are refused and nothing is stored."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,33 @@ def test_what_a_csv_export_says_is_what_was_measured(client: FlaskClient) -> Non
     assert lines[0].startswith("depth[m],")
     assert told[:, 0].tolist() == DEPTHS
     assert np.abs(told[:, 1:] - IMAGE).max() <= step / 2 * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(("kind", "reader"), [("LAS", "lasio"), ("DLIS", "dlisio")])
+def test_without_its_reader_the_sentence_names_the_extra(
+    client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, reader: str
+) -> None:
+    frames = {"MAIN": {"DEPTH": np.array(DEPTHS), "AMP": IMAGE}}
+    files = {"LAS": image_las(DEPTHS, IMAGE), "DLIS": dlis(tmp_path / "a.dlis", frames).read_bytes()}
+    monkeypatch.setitem(sys.modules, reader, None)  # as good as not installed
+    message = f"To read {kind} files, install the extra: pip install 'imgpipe[wells]'."
+    assert refused(client, files[kind]) == message
+
+
+def test_numbered_columns_become_a_log(client: FlaskClient) -> None:
+    columns = {"DEPT": DEPTHS, "GR": range(4)} | {f"AMP{n + 1}": IMAGE[:, n].tolist() for n in range(20)}
+    receipt = stored(client, las(columns))
+    assert (receipt["source_width"], receipt["value_max"]) == (20, IMAGE[:, :20].max())
+
+
+@pytest.mark.parametrize(("unit", "told"), [("mV", "mV"), ("m" * 60, "m" * 40), ("\x01", None)])
+def test_the_unit_of_the_channel_is_that_of_the_values(
+    client: FlaskClient, unit: str, told: str | None
+) -> None:
+    file = image_las(DEPTHS, IMAGE).replace(b" AMP[0]. :", f" AMP[0].{unit} :".encode())
+    assert stored(client, file).get("value_unit") == told
+    log = client.get("/api/frames/logs/well").json["data"]  # type: ignore[index]
+    assert log.get("value_unit") == told
 
 
 def test_a_file_without_an_image_is_refused_in_a_sentence(client: FlaskClient) -> None:

@@ -70,6 +70,41 @@ def test_elements_are_put_in_order_and_other_columns_stay_alone() -> None:
     assert group_elements(names) == [("GR", [0]), ("AMP", [2, 4, 1]), ("GR", [3]), ("T", [5, 6])]
 
 
+@pytest.mark.parametrize("form", ["AMP{}", "AMP{:03}", "AMP_{:03}", "AMP {}", "AMP-{:02}"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_many_numbered_columns_side_by_side_are_an_array_too(form: str, first: int) -> None:
+    names = ["GR", *(form.format(number) for number in range(first, first + 40)), "RT10", "RT20"]
+    assert group_elements(names) == [
+        ("GR", [0]),
+        ("AMP", list(range(1, 41))),
+        ("RT10", [41]),
+        ("RT20", [42]),
+    ]
+
+
+NUMBERED = [f"AMP{number}" for number in range(1, 41)]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"CAL{number}" for number in range(1, 7)],
+        [*NUMBERED, "AMP"],
+        [*NUMBERED, "AMP[0]"],
+        [*NUMBERED, "AMP_041", "AMP041"],
+        [*NUMBERED[:20], "GR", *NUMBERED[20:]],
+        NUMBERED[::-1],
+        NUMBERED[1:],
+        [*NUMBERED[:9], *NUMBERED[10:]],
+        [f"{number:03}" for number in range(1, 41)],
+    ],
+    ids=["few", "one without", "brackets too", "twice", "apart", "backwards", "from 2", "a gap", "no name"],
+)
+def test_numbers_that_leave_a_doubt_make_no_array(names: list[str]) -> None:
+    grouped = dict(group_elements(names))
+    assert [len(places) for places in grouped.values()] == [1] * len(names)
+
+
 @pytest.mark.parametrize(
     ("names", "problem"),
     [
