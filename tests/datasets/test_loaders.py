@@ -25,11 +25,10 @@ pytestmark = [
 ]
 IMAGE_FOLDER = """
 import datasets, json, sys
-loaded = datasets.load_dataset("imagefolder", data_dir=sys.argv[1])
-print(json.dumps({
+print(json.dumps([{
     name: [[row["text"], row["labels"], row["box"], row["image"].size] for row in rows]
-    for name, rows in loaded.items()
-}))
+    for name, rows in datasets.load_dataset("imagefolder", data_dir=folder).items()
+} for folder in sys.argv[1:]]))
 """
 WEB_DATASET = """
 import json, sys, webdataset
@@ -51,34 +50,33 @@ def captioned(client: FlaskClient) -> list[Any]:
     return expected
 
 
-def load(program: str, place: Path, home: Path) -> Any:
+def load(program: str, home: Path, *places: Path) -> Any:
     environ = {
         "PATH": os.environ["PATH"],
         "HF_HOME": str(home),
         "HF_DATASETS_OFFLINE": "1",
         "HOME": str(home),
     }
-    command = [sys.executable, "-W", "ignore", "-c", program, str(place)]
+    command = [sys.executable, "-W", "ignore", "-c", program, *map(str, places)]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_an_image_folder_is_loaded_by_datasets(app: Flask, captioned: list[Any], tmp_path: Path) -> None:
-    export(app, tmp_path / "out", "imagefolder")
-    assert load(IMAGE_FOLDER, tmp_path / "out", tmp_path)["train"] == captioned
-
-
-def test_a_split_is_loaded_by_datasets(app: Flask, captioned: list[Any], tmp_path: Path) -> None:
-    export(app, tmp_path / "out", "imagefolder", "--split", "train=0.5,test=0.5")
-    loaded = load(IMAGE_FOLDER, tmp_path / "out", tmp_path)
-    assert sorted(row for rows in loaded.values() for row in rows) == sorted(captioned)
-    assert set(loaded) <= {"train", "test"}
+def test_an_image_folder_and_a_split_are_loaded_by_datasets(
+    app: Flask, captioned: list[Any], tmp_path: Path
+) -> None:
+    export(app, tmp_path / "whole", "imagefolder")
+    export(app, tmp_path / "parted", "imagefolder", "--split", "train=0.5,test=0.5")
+    whole, parted = load(IMAGE_FOLDER, tmp_path, tmp_path / "whole", tmp_path / "parted")
+    assert whole == {"train": captioned}
+    assert sorted(row for rows in parted.values() for row in rows) == sorted(captioned)
+    assert set(parted) <= {"train", "test"}
 
 
 def test_a_shard_is_loaded_by_webdataset(app: Flask, captioned: list[Any], tmp_path: Path) -> None:
     export(app, tmp_path / "out", "webdataset")
-    assert load(WEB_DATASET, tmp_path / "out" / "shard-000000.tar", tmp_path) == captioned
+    assert load(WEB_DATASET, tmp_path, tmp_path / "out" / "shard-000000.tar") == captioned
 
 
 def test_a_sidecar_folder_is_read_as_trainers_of_loras_do(
