@@ -14,8 +14,8 @@ from imgpipe.database.identity import Identity
 from imgpipe.depthlogs import sweeping
 from imgpipe.extensions import Parts
 from imgpipe.jobs.backlogs import Backlogs
-from imgpipe.jobs.chores import Chore
 from imgpipe.jobs.inline import InlineJobs
+from imgpipe.jobs.periodic import Periodic
 from imgpipe.jobs.protocol import Backlog, Jobs
 from imgpipe.jobs.threads import ThreadJobs
 from imgpipe.pictures import caption, queue, render
@@ -104,11 +104,11 @@ def _build_jobs(app: Flask, settings: Settings, backlog: Backlog) -> Jobs:
             settings.broker_url,
             settings.lease_s,
             partial(_forget_connections, app),
-            Chore(partial(_sweep, app)),
+            Periodic(partial(_sweep, app)),
         )
     workers = dict.fromkeys(_lanes(settings), AT_ONCE)
     workers |= {queue.RENDER: settings.workers, queue.CAPTION: settings.caption_workers}
-    return ThreadJobs(backlog, workers, settings.lease_s, Chore(partial(_sweep, app)))
+    return ThreadJobs(backlog, workers, settings.lease_s, Periodic(partial(_sweep, app)))
 
 
 def _sweep(app: Flask) -> bool:

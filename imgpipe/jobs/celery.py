@@ -20,8 +20,8 @@ from typing import Any
 from celery import Celery, signals  # type: ignore[import-untyped]
 from kombu.transport import redis
 
-from imgpipe.jobs.chores import Chore
 from imgpipe.jobs.executor import AWAY_S, Executor
+from imgpipe.jobs.periodic import Periodic
 from imgpipe.jobs.protocol import Backlog
 
 TASK = "imgpipe.work"
@@ -85,7 +85,7 @@ class CeleryJobs:
 
     ``after_fork`` runs first in a process that Celery has forked, to let go of what can't be shared. Threads
     start in a process when it begins to work, never in a worker's main process, which goes on forking. The
-    keeper of the leases also sees to the ``chore``.
+    keeper of the leases also sees to the ``periodic`` task.
     """
 
     def __init__(
@@ -95,9 +95,9 @@ class CeleryJobs:
         broker_url: str,
         lease_s: float,
         after_fork: Callable[[], object],
-        chore: Chore | None = None,
+        periodic: Periodic | None = None,
     ) -> None:
-        self.chore = chore
+        self.periodic = periodic
         self.celery = _make_celery(broker_url, lanes)
         self.celery.task(self._work, name=TASK, shared=False)
         self._executor = Executor(backlog, lease_s)
@@ -160,10 +160,10 @@ class CeleryJobs:
             except Exception as error:
                 log.warning("leases could not be renewed: %s", type(error).__name__)
             try:
-                if self.chore:
-                    self.chore.do()
+                if self.periodic:
+                    self.periodic.do()
             except Exception as error:
-                log.warning("a chore was left undone: %s", type(error).__name__)
+                log.warning("a periodic task failed: %s", type(error).__name__)
 
     def _carry_messages(self) -> None:
         """Send what is announced, and look for what is not, over one connection as long as it holds."""

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from imgpipe.jobs.chores import Chore
 from imgpipe.jobs.executor import AWAY_S, Executor
+from imgpipe.jobs.periodic import Periodic
 from imgpipe.jobs.protocol import Backlog
 
 LOOK_S = 0.25
@@ -51,12 +51,12 @@ class _Pool:
 
 
 class ThreadJobs:
-    """Run ``workers[lane]`` threads for each lane and one poller, which also sees to the ``chore``."""
+    """Run ``workers[lane]`` threads for each lane and one poller, which also does the ``periodic`` task."""
 
     def __init__(
-        self, backlog: Backlog, workers: Mapping[str, int], lease_s: float, chore: Chore | None = None
+        self, backlog: Backlog, workers: Mapping[str, int], lease_s: float, periodic: Periodic | None = None
     ) -> None:
-        self.chore = chore
+        self.periodic = periodic
         self._executor = Executor(backlog, lease_s)
         self._workers = workers
         self._pools: dict[str, _Pool] = {}
@@ -108,7 +108,7 @@ class ThreadJobs:
             if time.monotonic() - renewed > self._executor.lease_s / 3:
                 renewed = time.monotonic()
                 self._log_faults("leases could not be renewed", self._renew)
-            self._log_faults("a chore was left undone", self._do_chore)
+            self._log_faults("a periodic task failed", self._do_periodic)
 
     def _wake_all(self) -> bool:
         for lane in self._executor.due():
@@ -120,9 +120,9 @@ class ThreadJobs:
         self._executor.renew()
         return True
 
-    def _do_chore(self) -> bool:
-        if self.chore:
-            self.chore.do()
+    def _do_periodic(self) -> bool:
+        if self.periodic:
+            self.periodic.do()
         return True
 
     def _log_faults(self, line: str, act: Callable[[], bool]) -> bool:

@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from imgpipe.jobs.chores import Chore
 from imgpipe.jobs.executor import stall_s
 from imgpipe.jobs.inline import InlineJobs
+from imgpipe.jobs.periodic import Periodic
 from imgpipe.jobs.protocol import Claim, Jobs
 from imgpipe.jobs.threads import FINISH_S, ThreadJobs
 
@@ -218,25 +218,25 @@ def test_the_pauses_of_a_lane_that_gets_no_further_double_up_to_a_limit() -> Non
     assert [stall_s(times) for times in (1, 2, 3, 6, 7, 10_000)] == [0.25, 0.5, 1.0, 8.0, 8.0, 8.0]
 
 
-def test_a_chore_is_done_now_and_then_and_at_once_again_while_there_is_more() -> None:
+def test_a_periodic_task_is_done_now_and_then_and_at_once_again_while_there_is_more() -> None:
     left = [True, True, False]
-    chore = Chore(lambda: left.pop(0) if left else False, every_s=0.01)
+    task = Periodic(lambda: left.pop(0) if left else False, every_s=0.01)
     time.sleep(0.02)
     for number in (2, 1, 0):
-        chore.do()
+        task.do()
         assert len(left) == number
-    patient = Chore(lambda: pytest.fail("too early"), every_s=3600)
+    patient = Periodic(lambda: pytest.fail("too early"), every_s=3600)
     patient.do()
 
 
-def test_a_chore_that_fails_is_tried_again_and_the_queue_goes_on(backlog: Notebook) -> None:
+def test_a_periodic_task_that_fails_is_tried_again_and_the_queue_goes_on(backlog: Notebook) -> None:
     tried = []
 
     def fail() -> bool:
         tried.append(1)
         raise OSError("away")
 
-    jobs = ThreadJobs(backlog, {"render": 1}, lease_s=30, chore=Chore(fail, every_s=0.01))
+    jobs = ThreadJobs(backlog, {"render": 1}, lease_s=30, periodic=Periodic(fail, every_s=0.01))
     jobs.start()
     until(lambda: len(tried) > 1)
     backlog.waiting.append(uuid4())

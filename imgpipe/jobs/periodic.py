@@ -6,7 +6,7 @@ from collections.abc import Callable
 EVERY_S = 60.0
 
 
-class Chore:
+class Periodic:
     """Call ``act`` every so often, and again at the next look while it says that there is more to do.
 
     Nothing of it is remembered over a restart: what is to be done is found where it lies.
