@@ -1,4 +1,8 @@
-"""Declare options: one field of the settings each, with a parser that refuses by ``ValueError``."""
+"""Declare options: one field of the settings each, with a parser that refuses by ``ValueError``.
+
+Plain functions: environs was tried, but it reads `` +5_0 `` as 50 and ``a,,b`` as three names, and its faults
+tell neither the value, nor an unknown name, nor hide a secret.
+"""
 
 import base64
 import re

@@ -79,7 +79,6 @@ def retry(image_id: UUID) -> Image:
     log.info("retried %s: %s, %d ms", image_id, stage, (time.perf_counter() - started) * 1000)
     if stage == queue.CAPTION:
         pause.end()
-    log.info("retried %s: %s, %d ms", image_id, stage, (time.perf_counter() - started) * 1000)
     parts.jobs.wake(stage)
     return find(image_id)
 
