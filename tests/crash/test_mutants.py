@@ -3,7 +3,12 @@
 import pytest
 
 from tests.crash import figures
-from tests.crash.mutants import hunt
+from tests.crash.mutants import MUTANTS, hunt, places
+
+
+def test_each_mutant_has_one_place() -> None:
+    """Else the code has moved on, and the mutant has to follow."""
+    assert not [mutant.name for mutant in MUTANTS if len(places(mutant)) != 1]
 
 
 @pytest.mark.soak
