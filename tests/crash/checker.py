@@ -13,6 +13,7 @@ from tests.crash.history import Deed, History, Seen
 from tests.crash.paid import sentence
 
 CALLS = 3
+LATE_NS = 10 * 10**9  # until a process that goes on has made the call it was about to make
 ALLOWED = (0, 200, 201, 202, 204, 400, 404, 409, 503)
 
 
@@ -181,23 +182,31 @@ class _Check:
 
     def _payments(self) -> Iterator[str]:
         """Three calls at most for each picture and each retry, and none while an answer is known."""
-        calls: dict[int, list[float]] = defaultdict(list)
+        calls: dict[int, list[dict[str, int]]] = defaultdict(list)
         for payment in self._history.payments:
-            calls[payment["number"]].append(payment["at"])
+            calls[payment["number"]].append(payment)
         uploads: Counter[int] = Counter()
         for deeds in self._orders().values():
             uploads[deeds[0].sent] += any(not deed.refused for deed in deeds)
         for retry in self._deeds["retry"]:
             if not retry.refused and retry.about in self._known:
                 uploads[self._known[retry.about].sent] += 1
-        for number, moments in calls.items():
-            if len(moments) > CALLS * uploads[number]:
-                yield f"{number} was paid for {len(moments)} times in {uploads[number]} pictures and retries"
+        for number, made in calls.items():
+            if len(made) > CALLS * uploads[number]:
+                yield f"{number} was paid for {len(made)} times in {uploads[number]} pictures and retries"
         for image_id, upload in self._known.items():
             known, forgotten = self._knows(image_id)
-            late = [moment for moment in calls[upload.sent] if known < moment < forgotten]
+            late = [call for call in calls[upload.sent] if known < call["at"] < forgotten]
+            late = [call for call in late if not self._was_stopped(call, known)]
             if late:
                 yield f"{upload.sent} was paid for {len(late)} times after {image_id} had its caption"
+
+    def _was_stopped(self, call: dict[str, int], known: float) -> bool:
+        """Tell whether its process may have been stopped between noting the call and making it."""
+        return any(
+            blow["stopped"] == call["pid"] and blow["began"] < known and call["at"] < blow["ended"] + LATE_NS
+            for blow in self._history.blows
+        )
 
     def _knows(self, image_id: str) -> tuple[float, float]:
         """Return since when a caption was seen, and from when on the picture may be deleted."""

@@ -105,8 +105,8 @@ def large(folder: Path) -> Iterator[Installation]:
         yield Installation(server, folder, blows, clock, options)
 
 
-def burn(it: Installation, seconds: float, seed: int) -> tuple[History, int]:
-    """Let clients and nemesis loose for so long; returns the history, and how many blows there were."""
+def burn(it: Installation, seconds: float, seed: int) -> History:
+    """Let clients and nemesis loose for so long; returns the history."""
     shared = Shared(it.server.url, it.folder)
     clients = [Client(number, seed, shared) for number in range(CLIENTS)]
     nemesis = Nemesis(it.blows, seed, it.folder / "blows")
@@ -124,7 +124,8 @@ def burn(it: Installation, seconds: float, seed: int) -> tuple[History, int]:
     end = _Quiet(it).look()
     deeds = [deed for file in it.folder.glob("*.jsonl") for deed in read(file)]
     payments = paid.payments(it.folder / "payments")
-    return History(deeds, payments, list(_results(it.server.data_dir)), end), nemesis.count
+    blows = [json.loads(line) for line in (it.folder / "blows").read_bytes().splitlines()]
+    return History(deeds, payments, list(_results(it.server.data_dir)), blows, end)
 
 
 def _results(data_dir: Path) -> Iterator[tuple[str, int]]:
@@ -230,11 +231,11 @@ class _Quiet:
         return response
 
 
-def summary(history: History, blows: int) -> dict[str, int]:
+def summary(history: History) -> dict[str, int]:
     """Count what happened."""
     return {
         "events": 2 * len(history.deeds),
-        "blows": blows,
+        "blows": len(history.blows),
         "calls": len(history.payments),
     }
 

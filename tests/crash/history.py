@@ -72,11 +72,12 @@ class End:
 
 @dataclass
 class History:
-    """All deeds, the calls that were paid for, the results that were written, and the end."""
+    """All deeds, the calls that were paid for, the results that were written, the blows, and the end."""
 
     deeds: list[Deed] = field(default_factory=list)
     payments: list[dict[str, int]] = field(default_factory=list)
     results: list[tuple[str, int]] = field(default_factory=list)  # a picture's id and the fence's number
+    blows: list[dict[str, Any]] = field(default_factory=list)
     end: End = field(default_factory=End)
 
 

@@ -21,7 +21,7 @@ from tests.s3 import ObjectServer
 from tests.servers import Server
 from tests.workers import Worker
 
-Blow = Callable[[Random], None]
+Blow = Callable[[Random], object]  # one that stops a process returns its id
 PAUSES_S = (0.3, 2.5)
 STOPPED_S = (3.5, 5.5)  # past the lease of 3 s
 AWAY_S = (0.5, 3.0)
@@ -35,7 +35,6 @@ class Nemesis:
         self._blows = blows
         self._draw = Random(seed)
         self._file = file
-        self.count = 0
 
     def rage(self, seconds: float) -> None:
         """Go on for so long."""
@@ -43,11 +42,10 @@ class Nemesis:
         while time.monotonic() < until:
             name = self._draw.choice(list(self._blows))
             began = time.monotonic_ns()
-            self._blows[name](self._draw)
-            told = {"blow": name, "began": began, "ended": time.monotonic_ns()}
+            stopped = self._blows[name](self._draw)
+            told = {"blow": name, "began": began, "ended": time.monotonic_ns(), "stopped": stopped}
             with self._file.open("a") as file:
                 file.write(json.dumps(told) + "\n")
-            self.count += 1
             threading.Event().wait(self._draw.uniform(*PAUSES_S))
 
 
@@ -129,7 +127,7 @@ def _kill_one(processes: list[psutil.Process], draw: Random) -> None:
             draw.choice(processes).kill()
 
 
-def _stop_one(processes: list[psutil.Process], draw: Random) -> None:
+def _stop_one(processes: list[psutil.Process], draw: Random) -> int | None:
     """Hold a process longer than its leases last; then it goes on where it was."""
     if processes:
         process = draw.choice(processes)
@@ -137,6 +135,8 @@ def _stop_one(processes: list[psutil.Process], draw: Random) -> None:
             process.send_signal(signal.SIGSTOP)
             time.sleep(draw.uniform(*STOPPED_S))
             process.send_signal(signal.SIGCONT)
+            return int(process.pid)
+    return None
 
 
 class Clock:

@@ -25,6 +25,7 @@ from tests.crash.service import Event, Service, teller
 
 PR_SET_PTRACER, ANYBODY = 0x59616D61, -1  # prctl(2): where only a parent may trace its children
 DATABASE = "data/imgpipe.db"
+ANSWER = "an answer"
 OLD_S = 7200.0
 EXAMPLES = 5
 # Processes that begin with everything imported; they are forked from one that has neither threads nor files.
@@ -164,10 +165,15 @@ class _Trial:
         return self.result
 
     def _choose(self, worlds: list[World], count: int) -> list[World]:
-        """Draw a third where most of what was told is lost, a third behind an unlink, a third of all."""
+        """Draw a third where most of what was told is lost, a third behind an unlink, a third of all.
+
+        The power cut right after the first answer is always among them.
+        """
         lost = list({world.told: world for world in worlds if "lost" in world.name}.values())
         unlinked = [world for world in worlds if "unlink" in world.name]
+        answered = [world for world in worlds if world.name.startswith(f"after {ANSWER}, all lost")]
         chosen: list[World] = lost[-1:]
+        chosen += [world for world in answered[:1] if world not in chosen]
         for some, share in ((lost, count // 3), (unlinked, count // 3), (worlds, count)):
             left = [world for world in some if world not in chosen]
             chosen += self._draw.sample(left, min(len(left), share, count - len(chosen)))
@@ -184,7 +190,7 @@ class _Trial:
         for call in self._calls:
             if _is_told(call, told_by):
                 self._events += written.pop(0)
-                yield from self._power_cuts(disk, "an answer")
+                yield from self._power_cuts(disk, ANSWER if "told" in self._events[-1] else "a question")
             elif disk.do(call):
                 self.result.boundaries += 1
                 name, told = f"{call.name} {self.result.boundaries}", len(self._events)

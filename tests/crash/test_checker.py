@@ -28,7 +28,7 @@ class Story:
 
     def pay(self, number: int, times: int = 1) -> None:
         for _ in range(times):
-            self.history.payments.append({"number": number, "at": next(self._moments)})
+            self.history.payments.append({"number": number, "at": next(self._moments), "pid": 7})
 
     @property
     def end(self) -> End:
@@ -194,6 +194,11 @@ def _come_again(story: Story) -> None:
     _find(story, "d", Seen(1))
 
 
+def _stopped_before_the_call(story: Story) -> None:
+    story.history.blows.append({"blow": "stop", "began": 1, "ended": 1000, "stopped": 7})
+    _known_is_paid_for(story)
+
+
 def _deleted_in_a_walk(story: Story) -> None:
     story.add("walk", lasts=30, told=["c"])
     story.add("delete", 204, about="a", lasts=1)
@@ -209,6 +214,7 @@ MAYBE: dict[str, Callable[[Story], Any]] = {
     "a comment that nobody answered for": lambda it: it.add("comment", 0, about="a", sent=9),
     "a key that is answered again": lambda it: it.add("upload", 202, sent=1, key="k", told="a"),
     "a payment for what was deleted": _come_again,
+    "a payment by a process that was stopped before it": _stopped_before_the_call,
     "a delete in the middle of a walk": _deleted_in_a_walk,
 }
 

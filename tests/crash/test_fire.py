@@ -25,9 +25,9 @@ def judge(
 ) -> None:
     """Burn for so long, and look whether all that was told is so."""
     with installation as running:
-        history, blows = fire.burn(running, seconds, seed)
+        history = fire.burn(running, seconds, seed)
     wrong = list(faults(history))
-    numbers = fire.summary(history, blows)
+    numbers = fire.summary(history)
     figures.add("history", about, **numbers, broken=len(wrong))
     print(f"{numbers}, {fire.unclear(history.deeds)} without a clear answer")
     assert not wrong
