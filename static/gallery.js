@@ -6,7 +6,7 @@ import * as stats from "./stats.js";
 import * as tile from "./tile.js";
 import { busy, watch } from "./watch.js";
 
-const TILE = 45_000; // px of the window that a picture takes at least: the first look stays small
+const TILE = innerWidth < 720 ? 24_000 : 45_000; // px of the window a picture: the first look stays small
 const PAGE = { least: 60, most: 500 };
 const AHEAD = 2; // windows
 

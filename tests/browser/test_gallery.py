@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -78,8 +79,11 @@ def test_fifty_thousand_pictures_scroll_by_without_a_long_task(crowded: Server, 
     assert max(tasks, default=0) <= 100
 
 
-def test_the_first_view_of_a_large_gallery_is_small(crowded: Server, visit: Visit) -> None:
-    page = visit(f"{crowded.url}/api/health/status", tolerated=REFUSAL)
+@pytest.mark.parametrize("device", [{}, PHONE], ids=["desk", "phone"])
+def test_the_first_view_of_a_large_gallery_is_small(
+    crowded: Server, visit: Visit, device: dict[str, Any]
+) -> None:
+    page = visit(f"{crowded.url}/api/health/status", tolerated=REFUSAL, **device)
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
     sizes: list[tuple[str, float]] = []
@@ -137,10 +141,10 @@ def test_the_status_filter_shows_only_what_it_says(server: Server, visit: Visit)
 
 
 def test_a_first_look_that_does_not_fill_the_window_goes_on_by_itself(server: Server, visit: Visit) -> None:
-    server.upload_all(jpeg(60, 40), 15)
+    server.upload_all(jpeg(40, 80), 20)  # many in a row
     server.await_all_done()
     page = visit(server.url, **PHONE)
-    expect(page.locator("#tiles li").nth(14)).to_be_attached()
+    expect(page.locator("#tiles li").nth(19)).to_be_attached()
     expect(page.locator("#more")).not_to_contain_text("more below")
 
 
