@@ -108,6 +108,7 @@ def counters(server: Server) -> dict[tuple[str, tuple[tuple[str, str], ...]], fl
     }
 
 
+@pytest.mark.soak
 def test_a_killed_workers_gauges_vanish(tmp_path: Path) -> None:
     with serving(tmp_path, WEB_CONCURRENCY="2") as server:
         server.upload_all(jpeg(3000, 2000), 6)
