@@ -9,12 +9,13 @@ from marshmallow import fields, validate
 from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.http.bodies import read_json
 from imgpipe.api.http.scopes import READ
+from imgpipe.api.labels import ITEM
 from imgpipe.api.schemas import CaptionSourceSchema, ImageSchema, Utc, image_id
 from imgpipe.database.labelmodels import EarlierCaption
 from imgpipe.database.models import Image
 from imgpipe.errors import Conflict, PreconditionFailed
 from imgpipe.extensions import parts
-from imgpipe.pictures import editing, prompts, recaption
+from imgpipe.pictures import editing, labels, prompts, recaption
 
 blp = Blueprint("editing", __name__, description="Captions and labels by people")
 
@@ -22,10 +23,11 @@ blp = Blueprint("editing", __name__, description="Captions and labels by people"
 class EditSchema(ma.Schema):
     """What to change; a field that is absent stays as it is."""
 
-    caption = fields.String(allow_none=True, metadata={"description": "1 to 1,000 characters, or null"})
-    labels = fields.List(
-        fields.String(), metadata={"description": "at most 64 of 1 to 64 characters, without commas"}
+    caption = fields.String(
+        allow_none=True,
+        metadata={"description": "or null", "minLength": 1, "maxLength": editing.CAPTION_LENGTH},
     )
+    labels = fields.List(fields.String(metadata=ITEM), metadata={"maxItems": labels.MOST})
 
 
 class WishSchema(ma.Schema):

@@ -40,7 +40,10 @@ class FigureQuery(ViewQuery):
     depth_min = Depth(load_default=-math.inf, metadata={"description": "left out: from the top"})
     depth_max = Depth(load_default=math.inf, metadata={"description": "left out: to the bottom"})
     format = fields.String(load_default="png", validate=validate.OneOf(figure.FORMATS))
-    scale = fields.String(load_default=None, metadata={"description": "of depths on paper: `1:200`"})
+    scale = fields.String(
+        load_default=None,
+        metadata={"description": "of depths on paper: `1:200`", "pattern": "^1:[1-9][0-9]{0,5}$"},
+    )
     title = fields.String(load_default=None, validate=validate.Length(1, TITLE_LENGTH))
 
     @ma.validates("title")

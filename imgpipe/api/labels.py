@@ -16,6 +16,7 @@ from imgpipe.pictures import labels
 from imgpipe.pictures.labels import Counted
 
 FIELD = "labels"
+ITEM = {"type": "string", "minLength": 1, "maxLength": labels.LENGTH, "pattern": "^[^,]+$"}
 blp = Blueprint("labels", __name__, description="Labels of pictures")
 
 

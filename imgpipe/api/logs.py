@@ -41,6 +41,8 @@ _FIELDS = {
     "file": {"type": "string", "format": "binary", "description": "CSV, UTF-8; LAS or DLIS"},
     "log": {"type": "string", "default": logs.DEFAULT, "maxLength": logs.NAME_LENGTH},
     **{name: {"type": "string", "description": text} for name, text in TERMS.items()},
+    "missing": {"type": "string", "enum": ["refuse", "allow"], "description": TERMS["missing"]},
+    "depth_unit": {"type": "string", "enum": list(units.METRES), "description": TERMS["depth_unit"]},
 }
 BODY = {
     "required": True,

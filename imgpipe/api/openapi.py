@@ -47,6 +47,8 @@ ANSWERS: dict[str, tuple[str, ...]] = {
 }
 # Media types of plain bodies that generators do not know; a sentence tells of them.
 _UNTOLD = ("image/jpeg", "image/png", "text/csv")
+# Routes that ask for something by its name though no path holds it.
+_MAY_MISS = ("frames_show_frames", "figures_show_figure", "older_list_frames")
 _EVERYWHERE = (400, 500, 503)
 _WITH_KEYS = (401, 403)
 _WITH_BODY = (408, 409, 412, 413)
@@ -183,7 +185,7 @@ def _complete(operation: Spec, path: str, method: str, name: str, scope: Any) ->
         content[binary] = {"schema": dict(BINARY)}
     _name_bytes_for_generators(answers.get("200", {}).get("content", {}))
     statuses = {*_EVERYWHERE, *(_WITH_KEYS if scope != PUBLIC else ()), *((404,) if "{" in path else ())}
-    statuses |= {404} if name == "frames_show_frames" else set()
+    statuses |= {404} if name in _MAY_MISS else set()
     statuses |= {403, *_WITH_BODY} if method in ("post", "put", "patch") else set()
     statuses |= {*_BINARY_ONLY} if name in ANSWERS else set()
     for status in sorted(statuses):

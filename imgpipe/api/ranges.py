@@ -58,11 +58,17 @@ class ViewQuery(ma.Schema):
     log = LogName(load_default=logs.DEFAULT)
     colormap = fields.String(
         load_default=colormap.DEFAULT,
-        metadata={"description": f"{', '.join(colormap.NAMES)}; `_r` behind the name reverses it"},
+        metadata={
+            "description": f"{', '.join(colormap.NAMES)}; `_r` behind the name reverses it",
+            "pattern": f"^({'|'.join(colormap.NAMES)})(_r)?$",
+        },
     )
     colormap_stops = fields.String(
         load_default=None,
-        metadata={"description": "a map of your own, such as `0:000000,128:ff0000,255:ffffff`"},
+        metadata={
+            "description": "a map of your own, such as `0:000000,128:ff0000,255:ffffff`",
+            "pattern": "^[0-9]{1,3}:[0-9a-fA-F]{6}(,[0-9]{1,3}:[0-9a-fA-F]{6})+$",
+        },
     )
     unit = fields.String(
         load_default=None,
@@ -82,7 +88,11 @@ class ViewQuery(ma.Schema):
         metadata={"description": "height of the rows, around each, whose histogram counts for it"},
     )
     null_color = fields.String(
-        load_default=None, metadata={"description": "of holes, `RRGGBB`; left out they are transparent"}
+        load_default=None,
+        metadata={
+            "description": "of holes, `RRGGBB`; left out they are transparent",
+            "pattern": "^[0-9a-fA-F]{6}$",
+        },
     )
 
     @ma.validates_schema

@@ -13,7 +13,7 @@ from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.http.bodies import received
 from imgpipe.api.http.idempotency import Answer, answer_once
 from imgpipe.api.http.scopes import UPLOAD
-from imgpipe.api.labels import sent_labels
+from imgpipe.api.labels import ITEM, sent_labels
 from imgpipe.api.schemas import ImageSchema, UploadedSchema
 from imgpipe.database.models import Image
 from imgpipe.extensions import parts
@@ -31,7 +31,7 @@ def body(field: str) -> dict[str, Any]:
     }
     text = {
         "img": {"type": "string", "description": "the picture in base64, bare or as a data URI"},
-        "labels": {"type": "array", "items": {"type": "string"}},
+        "labels": {"type": "array", "items": ITEM},
     }
     return {
         "required": True,

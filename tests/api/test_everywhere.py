@@ -95,6 +95,7 @@ def test_a_wrong_method_for_a_route_beside_the_ids_is_405(client: FlaskClient) -
         response = client.open("/api/images/analyze-image", method=method)
         refused(response, 405, "method_not_allowed")
         assert "POST" in response.headers["Allow"]
+    assert set(client.options("/api/images/analyze-image").allow) == {"POST", "OPTIONS"}
     refused(client.get("/api/images/analyze-images"), 404, "image_not_found")
 
 

@@ -203,6 +203,12 @@ def test_the_scope_is_judged_before_existence_and_body(app: Flask, method: str, 
 
 
 @on_sqlite
+def test_a_wrong_method_is_judged_as_the_right_one_is(client: FlaskClient) -> None:
+    refused(client.post("/api/health/status"), 405, "method_not_allowed")
+    refused(client.post("/api/stats"), 401, "unauthorized")
+
+
+@on_sqlite
 def test_a_page_that_is_not_there_may_be_looked_for(app: Flask) -> None:
     refused(app.test_client().get("/nothing", headers=made(app, "read")), 404, "not_found")
 

@@ -7,7 +7,7 @@ from typing import Any, NoReturn, TypeVar
 import flask_smorest
 import marshmallow as ma
 from webargs.flaskparser import FlaskParser
-from werkzeug.routing import UnicodeConverter, ValidationError
+from werkzeug.routing import BaseConverter
 
 from imgpipe.api.http.scopes import ALL, Scope
 from imgpipe.errors import InvalidParameter
@@ -23,19 +23,14 @@ def refusal(faults: Any) -> InvalidParameter:
     return InvalidParameter(f"{name}: {found}", details={"parameter": name})
 
 
-class ImageConverter(UnicodeConverter):
+class ImageConverter(BaseConverter):
     """Match the id of a picture in a path: any segment but the names of routes beside it.
 
-    So a wrong method for one of those is 405, and whatever else is no id is a picture that is not there.
+    So a wrong method for one of those is 405, which names the methods of that route alone, and whatever else
+    is no id is a picture that is not there.
     """
 
-    beside = ("analyze-image",)
-
-    def to_python(self, value: str) -> str:
-        """Return the segment as it is. Raises: ``ValidationError`` for a route's name, which is no match."""
-        if value in self.beside:
-            raise ValidationError
-        return value
+    regex = r"(?!analyze-image(?:/|\Z))[^/]+"
 
 
 class _Parser(FlaskParser):

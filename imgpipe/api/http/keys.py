@@ -8,8 +8,10 @@ import hashlib
 import hmac
 import threading
 import time
+from typing import cast
 
 from flask import Flask, current_app, g, request
+from werkzeug.exceptions import MethodNotAllowed
 
 from imgpipe import keys
 from imgpipe.api.http import origins
@@ -95,9 +97,20 @@ def _needed() -> Scope:
     """Return what the present request needs; one that meets no route is judged by its method."""
     if request.method == "OPTIONS":
         return READ_OR_UPLOAD if request.endpoint is None else scope_of(request.endpoint) and READ_OR_UPLOAD
-    if request.endpoint is None:
-        return READ if request.method in ("GET", "HEAD") else ALL
-    return scope_of(request.endpoint)
+    if request.endpoint is not None:
+        return scope_of(request.endpoint)
+    if isinstance(request.routing_exception, MethodNotAllowed) and not scope_of(_neighbour()):
+        return PUBLIC
+    return READ if request.method in ("GET", "HEAD") else ALL
+
+
+def _neighbour() -> str:
+    """Return what answers at this address, to another method."""
+    fault = cast(MethodNotAllowed, request.routing_exception)
+    adapter = current_app.create_url_adapter(request)
+    assert adapter
+    assert fault.valid_methods
+    return str(adapter.match(method=next(iter(fault.valid_methods)))[0])
 
 
 def _check() -> None:
