@@ -18,8 +18,8 @@ from imgpipe.jobs.inline import InlineJobs
 from imgpipe.jobs.periodic import Periodic
 from imgpipe.jobs.protocol import Backlog, Jobs
 from imgpipe.jobs.threads import ThreadJobs
-from imgpipe.pictures import caption, queue, render
-from imgpipe.pictures.backlog import DatabaseBacklog
+from imgpipe.pictures import backfill, caption, queue, render
+from imgpipe.pictures.backlog import BackfillBacklog, DatabaseBacklog
 from imgpipe.settings import STATIC, Settings
 from imgpipe.storage.local import LocalStorage
 from imgpipe.storage.marked import MarkedStorage
@@ -41,12 +41,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     metrics.set_up(settings.data_dir / "metrics")
     logs.set_up(settings.data_dir, settings.log_format, settings.log_level)
     _connect(app, settings)
-    stages = dict.fromkeys(queue.LANES[queue.CAPTION], caption.STAGE) | {queue.RENDER: render.STAGE}
-    backlog = _join(settings, app, DatabaseBacklog(app, stages, settings.lease_s))
     app.extensions["imgpipe"] = Parts(
         settings=settings,
         storage=_build_storage(app, settings),
-        jobs=_build_jobs(app, settings, backlog),
+        jobs=_build_jobs(app, settings, _join(settings, app)),
         captioner=captions.build(settings.captions),
         show_image=ImageItemSchema().dump,
         show_log=LogSchema().dump,
@@ -59,16 +57,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
-def _join(settings: Settings, app: Flask, pictures: Backlog) -> Backlog:
-    """Put the lane of the webhooks beside those of the pictures."""
-    if not settings.webhook_urls:
-        return pictures
-    sender = Sender(settings.webhook_urls, settings.webhook_secret)
-    webhooks = WebhookBacklog(app, sender, settings.lease_s)
-    by_stage = {stage: pictures for stages in queue.LANES.values() for stage in stages}
-    return Backlogs(
-        {**dict.fromkeys(queue.LANES, pictures), WEBHOOK: webhooks}, {**by_stage, WEBHOOK: webhooks}
-    )
+def _join(settings: Settings, app: Flask) -> Backlog:
+    """Put what waits for idle hours behind the pixels, and the lane of the webhooks beside the others."""
+    stages = dict.fromkeys(queue.LANES[queue.CAPTION], caption.STAGE) | {queue.RENDER: render.STAGE}
+    pictures, idle = DatabaseBacklog(stages, settings.lease_s), BackfillBacklog(settings.lease_s)
+    by_stage: dict[str, Backlog] = {**dict.fromkeys(stages, pictures), backfill.STAGE: idle}
+    by_lane: dict[str, Sequence[Backlog]] = {queue.RENDER: (pictures, idle), queue.CAPTION: (pictures,)}
+    if settings.webhook_urls:
+        webhooks = WebhookBacklog(Sender(settings.webhook_urls, settings.webhook_secret), settings.lease_s)
+        by_stage[WEBHOOK], by_lane[WEBHOOK] = webhooks, (webhooks,)
+    return Backlogs(by_lane, by_stage, app.app_context)
 
 
 def _lanes(settings: Settings) -> Sequence[str]:

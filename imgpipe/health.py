@@ -11,7 +11,7 @@ from sqlalchemy import select
 from imgpipe.database.engine import db
 from imgpipe.database.models import Tally
 from imgpipe.extensions import parts
-from imgpipe.pictures import pause
+from imgpipe.pictures import backfill, pause, stats
 
 FRESH_S = 2.0  # within which a storage or a broker is not asked again, however many ask us
 log = logging.getLogger(__name__)
@@ -59,6 +59,12 @@ def captions() -> dict[str, str | None]:
     present = pause.find()
     reason = f"{present.code}: {present.message}" if present else None
     return {"provider": parts.captioner.provider, "model": parts.captioner.model, "paused": reason}
+
+
+def thumbnails() -> dict[str, int] | None:
+    """Tell how many pictures were seen to by the backfill of added sizes; None while none is under way."""
+    seen = backfill.seen()
+    return None if seen is None else {"seen": seen, "of": stats.totals().total}
 
 
 def _ask(name: str, ping: Callable[[], object]) -> str:

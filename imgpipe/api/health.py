@@ -16,6 +16,7 @@ class HealthSchema(ma.Schema):
 
     status = ma.fields.String()
     checks = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.String())
+    thumbnails = ma.fields.Dict(metadata={"description": "how many pictures were given the added sizes"})
     captions = ma.fields.Dict(metadata={"description": "who captions, and why captioning is paused"})
 
 
@@ -36,4 +37,5 @@ def ready() -> tuple[dict[str, Any], int]:
     told: dict[str, Any] = {"status": "healthy" if up else "unavailable", "checks": checks}
     if checks["database"] == "ok":
         told["captions"] = health.captions()
+        told |= {"thumbnails": backfill} if (backfill := health.thumbnails()) else {}
     return told, 200 if up else 503

@@ -14,7 +14,7 @@ from imgpipe.database.models import Image, Thumbnail, position_of
 from imgpipe.database.paging import Page
 from imgpipe.errors import ImageNotFound, OriginalDiscarded, ThumbnailNotReady
 from imgpipe.extensions import parts
-from imgpipe.pictures import labels, lifecycle, originals, pause, queue, search
+from imgpipe.pictures import backfill, labels, lifecycle, originals, pause, queue, search
 from imgpipe.storage.protocol import MissingObject
 
 POLL_S = 0.05
@@ -103,8 +103,8 @@ def find_thumbnail(image_id: UUID, name: str) -> Thumbnail:
     """Return the row of a derivative. Raises: ``ImageNotFound``, ``ThumbnailNotReady``."""
     thumbnail = db.session.get(Thumbnail, (image_id, name))
     if thumbnail is None:
-        processing = find(image_id).status == "processing"
-        raise ThumbnailNotReady(retry_after_s=RETRY_AFTER_S if processing else None)
+        comes = find(image_id).status == "processing" or backfill.seen() is not None
+        raise ThumbnailNotReady(retry_after_s=RETRY_AFTER_S if comes else None)
     return thumbnail
 
 

@@ -39,8 +39,10 @@ def forget_originals(ids: Collection[UUID]) -> None:
         tallies.count(session, stored_bytes=-sum(session.scalars(sizes.returning(Image.size_bytes))))
 
 
-def replace_thumbnails(image_id: UUID, made: Sequence[Mapping[str, Any]]) -> Collection[str]:
-    """Put these in the place of all thumbnails of a picture; returns the keys that no row names any more.
+def replace_thumbnails(
+    image_id: UUID, made: Sequence[Mapping[str, Any]], names: Collection[str] | None = None
+) -> Collection[str]:
+    """Put these in the place of the thumbnails of these names, or of all; returns the keys no longer named.
 
     Of a picture that is gone those are the new ones.
     """
@@ -49,6 +51,6 @@ def replace_thumbnails(image_id: UUID, made: Sequence[Mapping[str, Any]]) -> Col
         there = session.scalar(select(Image.id).where(Image.id == image_id).with_for_update())
         if there is None:
             return given
-        former = thumbnails.replace(session, image_id, made)
+        former = thumbnails.replace(session, image_id, made, names)
         tallies.count(session, stored_bytes=former.grown_bytes)
     return set(former.keys) - given

@@ -4,12 +4,22 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import Table, delete, insert
+from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.orm import Session
 
+from imgpipe.database.engine import db
 from imgpipe.database.models import Thumbnail
+from imgpipe.extensions import parts
+from imgpipe.imaging.geometry import Size
 
 THUMBNAILS = cast(Table, Thumbnail.__table__)
+
+
+class Found(NamedTuple):
+    """A derivative as its row has it: where its file is, and its size, px."""
+
+    key: str
+    size: Size
 
 
 class Replaced(NamedTuple):
@@ -19,10 +29,39 @@ class Replaced(NamedTuple):
     grown_bytes: int
 
 
-def replace(session: Session, image_id: UUID, thumbnails: Sequence[Mapping[str, Any]]) -> Replaced:
-    """Put these in the place of all derivatives of a picture, in the caller's transaction."""
+def of(ids: Sequence[UUID]) -> Mapping[UUID, Mapping[str, Found]]:
+    """Return the derivatives that pictures have, by their names."""
+    columns = (
+        THUMBNAILS.c.image_id,
+        THUMBNAILS.c.name,
+        THUMBNAILS.c.key,
+        THUMBNAILS.c.width,
+        THUMBNAILS.c.height,
+    )
+    found: dict[UUID, dict[str, Found]] = {id: {} for id in ids}
+    for id, name, key, *size in db.session.execute(select(*columns).where(THUMBNAILS.c.image_id.in_(ids))):
+        found[id][name] = Found(key, (size[0], size[1]))
+    db.session.rollback()
+    return found
+
+
+def lacking(facts: Mapping[str, Any], found: Mapping[str, Found]) -> Collection[str]:
+    """Name what a picture of these facts should have and has not, or has in another size."""
+    sizes = parts.settings.thumbnails.sizes_of((facts["width"], facts["height"]))
+    return [name for name, size in sizes.items() if name not in found or found[name].size != size]
+
+
+def replace(
+    session: Session,
+    image_id: UUID,
+    thumbnails: Sequence[Mapping[str, Any]],
+    names: Collection[str] | None = None,
+) -> Replaced:
+    """Put these in the place of the derivatives of these names, or of all, in the caller's transaction."""
     columns = (THUMBNAILS.c.key, THUMBNAILS.c.size_bytes)
     statement = delete(THUMBNAILS).where(THUMBNAILS.c.image_id == image_id).returning(*columns)
+    if names is not None:
+        statement = statement.where(THUMBNAILS.c.name.in_(names))
     former = session.execute(statement).all()
     session.execute(insert(THUMBNAILS), [dict(each, image_id=image_id) for each in thumbnails])
     grown = sum(each["size_bytes"] for each in thumbnails) - sum(row.size_bytes for row in former)

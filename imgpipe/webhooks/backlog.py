@@ -4,9 +4,6 @@ import logging
 import time
 from collections.abc import Sequence
 
-from flask import Flask
-
-from imgpipe import logs
 from imgpipe.database import outages
 from imgpipe.jobs.protocol import Claim
 from imgpipe.webhooks import queue
@@ -18,47 +15,39 @@ log = logging.getLogger(__name__)
 class WebhookBacklog:
     """Claim deliveries and hand them to the sender."""
 
-    lanes = (queue.STAGE,)
-
-    def __init__(self, app: Flask, sender: Sender, lease_s: float) -> None:
-        self._app = app
+    def __init__(self, sender: Sender, lease_s: float) -> None:
         self._sender = sender
         self._lease_s = lease_s
 
     def due(self) -> Sequence[str]:
         """Name the lane when something is due."""
-        with self._app.app_context():
-            return self.lanes if queue.due(self._sender.targets) else ()
+        return (queue.STAGE,) if queue.due(self._sender.targets) else ()
 
     def claim(self, lane: str) -> Claim | None:
         """Take what has been due the longest, or None."""
-        with self._app.app_context():
-            return queue.claim(self._sender.targets, self._lease_s)
+        return queue.claim(self._sender.targets, self._lease_s)
 
     def renew(self, claims: Sequence[Claim]) -> None:
         """Push the ends of the leases ahead."""
-        with self._app.app_context():
-            queue.renew(claims, self._lease_s)
+        queue.renew(claims, self._lease_s)
 
     def release(self, claims: Sequence[Claim]) -> None:
         """Give deliveries back, due at once."""
-        with self._app.app_context():
-            queue.release(claims)
+        queue.release(claims)
 
     def run(self, claim: Claim) -> bool:
         """Deliver, and write down how it went; when that fails, the lease ends and it is delivered again.
 
         Returns False where the database is away.
         """
-        with self._app.app_context(), logs.tagged(str(claim.image_id)):
-            try:
-                self._run(claim)
-            except Exception as error:
-                if outages.is_away(error):
-                    outages.warn(log, error, "the event goes out again")
-                    return False
-                log.exception("a delivery failed unexpectedly")
-            return True
+        try:
+            self._run(claim)
+        except Exception as error:
+            if outages.is_away(error):
+                outages.warn(log, error, "the event goes out again")
+                return False
+            log.exception("a delivery failed unexpectedly")
+        return True
 
     def _run(self, claim: Claim) -> None:
         message = queue.read_message(claim)

@@ -30,9 +30,9 @@ def in_app(app: Flask) -> Iterator[None]:
 Work = Callable[[Claim], Outcome | None]
 
 
-def work_off(app: Flask, work: Work, times: int) -> list[Claim]:
+def work_off(work: Work, times: int) -> list[Claim]:
     """Do what is in the lane as often as told, as if its time had come; return the claims."""
-    backlog = DatabaseBacklog(app, {RENDER: Stage(work, render.give_up)}, LEASE_S)
+    backlog = DatabaseBacklog({RENDER: Stage(work, render.give_up)}, LEASE_S)
     claims = []
     for _ in range(times):
         with writing(durable=False) as session:
@@ -68,14 +68,14 @@ def be_puzzled(_claim: Claim) -> Outcome | None:
 @pytest.mark.parametrize("work", [ask_wrongly, be_puzzled])
 def test_a_bug_of_ours_ends_the_picture_as_crashed_at_its_fourth_claim(app: Flask, work: Work) -> None:
     id = enter()
-    claims = work_off(app, work, 10)
+    claims = work_off(work, 10)
     assert [claim.crashes for claim in claims] == [0, 1, 2, 3]
     assert (row(id).status, row(id).error_code) == ("failed", "crashed")
 
 
 def test_a_database_that_is_away_counts_no_crash_and_makes_the_work_wait(app: Flask) -> None:
     id = enter()
-    claims = work_off(app, find_it_read_only, 10)
+    claims = work_off(find_it_read_only, 10)
     assert [claim.crashes for claim in claims] == [0] * 10
     image: Any = row(id)
     assert (image.status, image.running) == ("processing", False)
@@ -110,11 +110,9 @@ def test_a_deadlock_is_tried_again_and_told_apart_from_an_outage(app: Flask) -> 
         (be_puzzled, True),
     ],
 )
-def test_a_lane_is_told_when_what_comes_next_would_get_no_further(
-    app: Flask, work: Work, got_on: bool
-) -> None:
+def test_a_lane_is_told_when_what_comes_next_would_get_no_further(work: Work, got_on: bool) -> None:
     enter()
-    backlog = DatabaseBacklog(app, {RENDER: Stage(work, render.give_up)}, LEASE_S)
+    backlog = DatabaseBacklog({RENDER: Stage(work, render.give_up)}, LEASE_S)
     claim = backlog.claim(RENDER)
     assert claim is not None
     assert backlog.run(claim) is got_on

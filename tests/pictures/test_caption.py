@@ -16,6 +16,7 @@ from imgpipe.clock import utc_now
 from imgpipe.database.engine import db, writing
 from imgpipe.database.models import Image
 from imgpipe.extensions import parts
+from imgpipe.jobs.backlogs import Backlogs
 from imgpipe.jobs.threads import ThreadJobs
 from imgpipe.pictures import caption, pause, queue, recaption, stats
 from imgpipe.pictures.backlog import DatabaseBacklog
@@ -419,7 +420,8 @@ def test_twins_that_are_claimed_at_the_same_moment_are_paid_for_once(
         assert recaption.again("missing") == 6
         settings = parts.settings
         stages = dict.fromkeys(queue.LANES[queue.CAPTION], caption.STAGE)
-        backlog = DatabaseBacklog(app, stages, settings.lease_s)
+        own = DatabaseBacklog(stages, settings.lease_s)
+        backlog = Backlogs({queue.CAPTION: [own]}, dict.fromkeys(stages, own), app.app_context)
     jobs = ThreadJobs(backlog, {queue.CAPTION: 6}, settings.lease_s)
     jobs.start()
     deadline = time.monotonic() + 30
