@@ -15,7 +15,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from imgpipe.errors import UnsupportedType
 from imgpipe.imaging import boxes, jpeg, png, webp
-from imgpipe.imaging.limits import Measure
+from imgpipe.imaging.limits import JPEG_BYTES_PER_PIXEL, PNG_BYTES_PER_PIXEL, Measure
 
 HEAD_BYTES = 64  # what a format is told by
 
@@ -48,6 +48,7 @@ class Format:
     measure: Callable[[bytes], Measure]
     open: Callable[[BinaryIO], ImageFile]
     check_whole: Callable[[bytes, Image], None] = _believe
+    most_bytes_per_pixel: float = PNG_BYTES_PER_PIXEL  # beyond which fewer pixels are allowed
     scales: bool = False  # the decoder itself can give a smaller picture
     exif_follows: bool = False  # behind the pixels
     known_to_browsers: bool = True  # by its media type
@@ -74,6 +75,7 @@ _TABLE = (
         begins=lambda head: head.startswith(b"\xff\xd8\xff"),
         measure=jpeg.measure,
         open=JpegImageFile,
+        most_bytes_per_pixel=JPEG_BYTES_PER_PIXEL,
         scales=True,
     ),
     Format(

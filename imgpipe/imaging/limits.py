@@ -7,8 +7,9 @@ from imgpipe.errors import CorruptImage, TooComplex, TooManyPixels
 # Pillow keeps a pointer for every row of every intermediate picture: a PNG of 1 x 64,000,000 is 87 bytes long
 # and takes 2 GB. No camera and no JPEG goes beyond this.
 MAX_SIDE = 65_535
-# For each pixel that is allowed; the dearest of ours, a progressive CMYK JPEG, takes 10.
-MAX_BYTES_PER_PIXEL = 16
+# Of memory, for each pixel that is allowed. PNG: the picture, four bytes a pixel in every mode but the grey
+# ones, and what shrinking it takes besides. JPEG: a progressive one keeps its coefficients, CMYK takes 10.
+PNG_BYTES_PER_PIXEL, JPEG_BYTES_PER_PIXEL = 6.0, 16.0
 # A 32 MB PNG in chunks of 8 kB, libpng's default, has 4,000 of them.
 MAX_CHUNKS = 10_000
 MAX_EXIF_BYTES = 1 << 20
@@ -22,10 +23,10 @@ class Measure(NamedTuple):
     bytes_per_pixel: float
 
 
-def check_size(measure: Measure, max_pixels: int) -> None:
+def check_size(measure: Measure, max_pixels: int, most_bytes_per_pixel: float) -> None:
     """Refuse what is too large to decode.
 
-    A format that takes more than 16 bytes a pixel is allowed the fewer pixels.
+    What takes more than ``most_bytes_per_pixel`` is allowed the fewer pixels.
 
     Raises:
         CorruptImage: a side of nothing.
@@ -35,7 +36,7 @@ def check_size(measure: Measure, max_pixels: int) -> None:
     if width < 1 or height < 1:
         raise CorruptImage
     size = {"width": width, "height": height}
-    allowed = int(max_pixels * min(1, MAX_BYTES_PER_PIXEL / bytes_per_pixel))
+    allowed = int(max_pixels * min(1, most_bytes_per_pixel / bytes_per_pixel))
     if width * height > allowed:
         raise TooManyPixels(details=size | {"max_pixels": allowed})
     if max(width, height) > MAX_SIDE:

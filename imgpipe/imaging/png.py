@@ -8,15 +8,13 @@ from typing import NamedTuple
 from PIL.Image import Image
 
 from imgpipe.errors import CorruptImage
-from imgpipe.imaging.limits import MAX_CHUNKS, Measure, too_many
+from imgpipe.imaging.limits import MAX_CHUNKS, PNG_BYTES_PER_PIXEL, Measure, too_many
 
 _SIGNATURE_BYTES = 8
 _HEAD = Struct(">I4s")
 _FRAME_BYTES = 12  # length, kind and checksum of a chunk
 _HEADER = Struct(">IIBBBBB")
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-# The picture, four bytes a pixel in every mode but the grey ones, and what shrinking it takes besides.
-_BYTES_PER_PIXEL = 6
 _INFLATED_BYTES = 1 << 20
 # Start and step of the columns and rows of the seven passes (PNG specification, 8.2).
 PASSES = (
@@ -49,7 +47,7 @@ def measure(data: bytes) -> Measure:
     for _ in _chunks(data):
         pass
     width, height, *_ = _HEADER.unpack_from(data, first.start)
-    return Measure(width, height, _BYTES_PER_PIXEL)
+    return Measure(width, height, PNG_BYTES_PER_PIXEL)
 
 
 def check_whole(data: bytes, picture: Image) -> None:

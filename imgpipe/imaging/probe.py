@@ -33,7 +33,7 @@ def probe(data: bytes, max_pixels: int, accepted: Collection[str] = DEFAULT) -> 
     format = format_of(data, accepted)
     with damage_refused():
         measure = format.measure(data)
-        check_size(measure, max_pixels)
+        check_size(measure, max_pixels, format.most_bytes_per_pixel)
         size = open_picture(data, format).size
     if size[0] * size[1] > measure.width * measure.height:  # the decoder believes another header than we do
         raise CorruptImage

@@ -7,8 +7,8 @@ _HEAD_BYTES = 12  # RIFF, the length of the rest, WEBP
 _CHUNK_BYTES = 8  # kind and length
 _KEY_FRAME, _LOSSLESS = b"\x9d\x01\x2a", 0x2F
 # The animation decoder, which Pillow uses for every WebP, holds two canvases of four bytes a pixel beside its
-# answer and the picture.
-_BYTES_PER_PIXEL = 20
+# answer and the picture: 16.6 were measured.
+_BYTES_PER_PIXEL = 17
 
 
 def begins(head: bytes) -> bool:

@@ -6,11 +6,14 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from imgpipe.imaging.limits import PNG_BYTES_PER_PIXEL
 from imgpipe.imaging.png import PASSES
-from tests.imaging.pictures import chunk, progressive
+from tests.imaging.pictures import chunk, noise, progressive
+from tests.imaging.test_extended_formats import encode
 
 LIMIT = 64_000_000
 SQUARE, WIDE, HIGH = (8000, 8000), (65_535, 976), (976, 65_535)
@@ -19,11 +22,12 @@ CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 AT_REST, PICTURE = 110 * 2**20, 4 * LIMIT
 PEAK = """
 import sys, time
+from imgpipe.imaging.formats import FORMATS
 from imgpipe.imaging.pipeline import run
 from imgpipe.imaging.probe import probe
 data = sys.stdin.buffer.read()
 began = time.process_time()
-probe(data, 64_000_000)
+probe(data, 64_000_000, tuple(FORMATS))
 run(data)
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(time.process_time() - began, int(peak.split()[1]) * 1024)
@@ -97,3 +101,27 @@ def test_a_progressive_jpeg_takes_what_its_coefficients_do(components: int) -> N
 @pytest.mark.soak
 def test_the_dearest_arithmetic_jpeg_ends_soon() -> None:
     assert cost(progressive(2200, 2200, 99, arithmetic=True))[0] < 10
+
+
+# The largest of each that is accepted: megapixels, mode, and how it is written.
+EXTENDED: dict[str, tuple[float, str, dict[str, Any]]] = {
+    "webp": (22.5, "RGB", {"method": 0}),
+    "webp with alpha": (22.5, "RGBA", {"method": 0}),
+    "avif": (40.4, "RGB", {"speed": 10, "subsampling": "4:2:0"}),
+    "avif at full colour": (31.9, "RGB", {"speed": 10, "subsampling": "4:4:4"}),
+    "avif with alpha": (31.9, "RGBA", {"speed": 10, "subsampling": "4:2:0"}),
+    "heic": (51, "RGB", {}),
+    "heic with alpha": (31.9, "RGBA", {}),
+}
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", EXTENDED)
+def test_the_largest_of_the_other_formats_take_what_a_png_does(kind: str) -> None:
+    megapixels, mode, options = EXTENDED[kind]
+    side = int((megapixels * 1e6) ** 0.5)
+    picture = noise((70, 70)).convert("RGB").resize((side, side))
+    if mode == "RGBA":
+        picture.putalpha(128)
+    data = encode(kind.split()[0], picture, **options)
+    assert cost(data)[1] < AT_REST + PNG_BYTES_PER_PIXEL * LIMIT

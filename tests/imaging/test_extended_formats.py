@@ -11,6 +11,7 @@ from PIL import Image
 
 from imgpipe.errors import CorruptImage, TooComplex, TooManyPixels, UnsupportedType
 from imgpipe.imaging.formats import FORMATS
+from imgpipe.imaging.limits import PNG_BYTES_PER_PIXEL, check_size
 from imgpipe.imaging.pipeline import run
 from imgpipe.imaging.probe import Header, probe
 from tests.factories import AppFactory, post, shown, upload
@@ -128,6 +129,35 @@ def test_a_webp_that_claims_much_is_refused_from_its_header(size: tuple[int, int
     body = b"VP8X" + struct.pack("<I", 10) + bytes(4) + canvas
     with pytest.raises(TooManyPixels):
         check(b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "options", "allowed"),
+    [
+        ("webp", "RGB", {}, 22_588_235),
+        ("avif", "RGB", {"subsampling": "4:2:0"}, 40_421_052),
+        ("avif", "RGB", {"subsampling": "4:4:4"}, 32_000_000),
+        ("avif", "RGBA", {"subsampling": "4:2:0"}, 32_000_000),
+        ("heic", "RGB", {}, 51_200_000),
+        ("heic", "RGB", {"chroma": 444}, 32_000_000),
+        ("heic", "RGBA", {}, 32_000_000),
+    ],
+)
+def test_what_a_png_of_the_limit_takes_says_how_many_pixels_it_may_have(
+    kind: str, mode: str, options: dict[str, Any], allowed: int
+) -> None:
+    picture = plain("RGBA", (64, 64), (200, 100, 50, 128)).convert(mode)
+    measure = FORMATS[kind].measure(encode(kind, picture, **options))
+    check_size(measure._replace(width=allowed // 1000, height=1000), LIMIT, PNG_BYTES_PER_PIXEL)
+    with pytest.raises(TooManyPixels) as refused:
+        check_size(measure._replace(width=allowed // 1000 + 1, height=1000), LIMIT, PNG_BYTES_PER_PIXEL)
+    assert refused.value.details["max_pixels"] == allowed
+
+
+def test_more_than_8_bits_may_have_fewer_pixels_still() -> None:
+    deep = BytesIO()
+    pillow_heif.from_bytes(mode="RGB;16", size=(64, 64), data=bytes(64 * 64 * 6)).save(deep)
+    assert FORMATS["heic"].measure(deep.getvalue()).bytes_per_pixel == 20
 
 
 def box(kind: bytes, *parts: bytes) -> bytes:
