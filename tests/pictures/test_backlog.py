@@ -91,7 +91,7 @@ def be_locked_out(_claim: Claim) -> Outcome | None:
 @on_postgresql
 def test_a_deadlock_is_tried_again_and_told_apart_from_an_outage(app: Flask) -> None:
     id = enter()
-    assert [claim.crashes for claim in work_off(app, be_locked_out, 4)] == [0] * 4
+    assert [claim.crashes for claim in work_off(be_locked_out, 4)] == [0] * 4
     assert row(id).status == "processing"
     told = (app.extensions["imgpipe"].settings.data_dir / "logs/app.log").read_text()
     assert "ERROR" in told
