@@ -144,10 +144,10 @@ def thumbnail(file_name: str) -> Response:
     named = _THUMBNAIL.fullmatch(file_name)
     if named is None:
         raise NotFound
-    row, stream = gallery.open_thumbnail(image_id(named[1]), "small")
+    row = gallery.find_thumbnail(image_id(named[1]), "small")
     if row.format != named[2]:
-        stream.close()
         raise NotFound
+    stream = gallery.open_thumbnail(row.key)
     return files.send(stream, row.size_bytes, files.MIME[row.format], row.etag, files.FOREVER, file_name)
 
 

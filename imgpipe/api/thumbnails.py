@@ -1,7 +1,5 @@
 """Serve the derivatives, each as soon as it exists."""
 
-from uuid import UUID
-
 from flask import Response, request
 from werkzeug.routing import UnicodeConverter
 
@@ -29,14 +27,9 @@ def thumbnail(id: str, name: str) -> Response:
     if name not in parts.settings.thumbnails.names:
         gallery.find(about)
         raise ThumbnailNotReady
-    if address := _elsewhere(about, name):
+    row = gallery.find_thumbnail(about, name)
+    # An address in the storage itself is good for GET alone.
+    if request.method == "GET" and (address := parts.storage.url(row.key)):
         return files.send_on(address)
-    row, stream = gallery.open_thumbnail(about, name)
+    stream = gallery.open_thumbnail(row.key)
     return files.send(stream, row.size_bytes, files.MIME[row.format], row.etag, files.FOREVER)
-
-
-def _elsewhere(about: UUID, name: str) -> str | None:
-    """Return where the storage itself serves the bytes; such an address is good for GET alone."""
-    if request.method != "GET":
-        return None
-    return parts.storage.url(gallery.find_thumbnail(about, name).key)

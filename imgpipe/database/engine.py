@@ -96,9 +96,18 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
-    # In WAL mode NORMAL loses no consistency, only the latest commits, and only with the power.
-    connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if options.get('durable') else 'NORMAL'}")
+    if options.get("alone"):
+        return
+    if options.get("writes"):
+        _synchronize(connection, "FULL" if options.get("durable") else "NORMAL")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
+
+
+def _synchronize(connection: Connection, how: str) -> None:
+    """Say what a commit waits for: in WAL mode NORMAL loses only the latest, and only with the power."""
+    if connection.info.get("synchronous") != how:
+        connection.exec_driver_sql(f"PRAGMA synchronous = {how}")
+        connection.info["synchronous"] = how
 
 
 @contextmanager
@@ -123,6 +132,14 @@ def shorten_journal() -> None:
         cursor.execute("PRAGMA busy_timeout = 0")
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # gives up where anybody is at work
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_S * 1000}")
+
+
+@contextmanager
+def asking() -> Iterator[Connection]:
+    """Connect for one statement that reads: without session or transaction, which cost more than it does."""
+    alone = {"alone": True} if db.engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+    with db.engine.connect() as connection:
+        yield connection.execution_options(**alone)
 
 
 @contextmanager

@@ -3,13 +3,13 @@
 import logging
 import time
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Row, bindparam, select
 
 from imgpipe.database import paging
-from imgpipe.database.engine import db
+from imgpipe.database.engine import asking, db
 from imgpipe.database.models import Image, Thumbnail, position_of
 from imgpipe.database.paging import Page
 from imgpipe.errors import ImageNotFound, OriginalDiscarded, ThumbnailNotReady
@@ -17,6 +17,10 @@ from imgpipe.extensions import parts
 from imgpipe.pictures import backfill, labels, lifecycle, originals, pause, queue, search
 from imgpipe.storage.protocol import MissingObject
 
+# Made once: SQLAlchemy takes longer to make a statement than to run it.
+_THUMBNAIL = select(Thumbnail.key, Thumbnail.format, Thumbnail.size_bytes, Thumbnail.etag).where(
+    Thumbnail.image_id == bindparam("image_id"), Thumbnail.name == bindparam("name")
+)
 POLL_S = 0.05
 RETRY_AFTER_S = 1
 log = logging.getLogger(__name__)
@@ -99,20 +103,20 @@ def discard(key: str) -> None:
         log.warning("could not delete %s: %s", key, type(error).__name__)
 
 
-def find_thumbnail(image_id: UUID, name: str) -> Thumbnail:
+def find_thumbnail(image_id: UUID, name: str) -> "Row[*tuple[Any, ...]]":
     """Return the row of a derivative. Raises: ``ImageNotFound``, ``ThumbnailNotReady``."""
-    thumbnail = db.session.get(Thumbnail, (image_id, name))
-    if thumbnail is None:
+    with asking() as connection:
+        row = connection.execute(_THUMBNAIL, {"image_id": image_id, "name": name}).one_or_none()
+    if row is None:
         comes = find(image_id).status == "processing" or backfill.seen() is not None
         raise ThumbnailNotReady(retry_after_s=RETRY_AFTER_S if comes else None)
-    return thumbnail
+    return row
 
 
-def open_thumbnail(image_id: UUID, name: str) -> tuple[Thumbnail, BinaryIO]:
-    """Open a derivative. Raises: ``ImageNotFound``, ``ThumbnailNotReady``."""
-    thumbnail = find_thumbnail(image_id, name)
+def open_thumbnail(key: str) -> BinaryIO:
+    """Open a derivative. Raises: ``ThumbnailNotReady``."""
     try:
-        return thumbnail, parts.storage.open(thumbnail.key)
+        return parts.storage.open(key)
     except MissingObject as error:
         raise ThumbnailNotReady from error
 

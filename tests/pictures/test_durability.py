@@ -17,6 +17,7 @@ from tests.postgres import on_sqlite
 
 pytestmark = on_sqlite  # the other database makes every commit durable
 
+FULL = "synchronous 2"  # https://www.sqlite.org/pragma.html#pragma_synchronous
 UNNAMES = re.compile("UPDATE images SET .*original_key|DELETE FROM images")
 
 
@@ -43,7 +44,9 @@ def app(request: pytest.FixtureRequest, make_app: AppFactory, provider: Provider
     parts = app.extensions["imgpipe"]
     parts.storage = Recording(Path(parts.settings.storage), notes)
 
-    def note(_connection: object, _cursor: object, statement: str, *_: Any) -> None:
+    def note(_connection: object, cursor: Any, statement: str, *_: Any) -> None:
+        if statement == "BEGIN IMMEDIATE":
+            notes.append(f"synchronous {cursor.connection.execute('PRAGMA synchronous').fetchone()[0]}")
         notes.append(statement)
 
     with app.app_context():
@@ -63,5 +66,5 @@ def test_the_commit_that_takes_a_files_name_away_is_durable_before_it_is_unlinke
     for number in unlinked:
         unnamed = max(place for place, note in enumerate(notes[:number]) if UNNAMES.match(note))
         begun = max(place for place, note in enumerate(notes[:unnamed]) if note == "BEGIN IMMEDIATE")
-        assert notes[begun - 1] == "PRAGMA synchronous = FULL"
+        assert notes[begun - 1] == FULL
         assert "COMMIT" in notes[unnamed:number]

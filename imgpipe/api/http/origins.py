@@ -7,6 +7,7 @@ Browsers say both in headers that no page can forge. curl, scripts and other ser
 import ipaddress
 import re
 import socket
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from flask import Flask, request
@@ -65,6 +66,7 @@ def _on_loopback() -> bool:
     return _is_loopback(request.environ.get("SERVER_NAME", ""))
 
 
+@lru_cache(1_000)
 def _is_loopback(name: str) -> bool:
     if name == "localhost" or name.endswith(".localhost"):
         return True

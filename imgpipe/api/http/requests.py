@@ -121,8 +121,9 @@ def _sent_digest(environ: dict[str, Any]) -> bytes | None:
 
     One that can't be read matches nothing.
     """
-    told = re.search(r"(?:^|,)\s*sha-256=(:[^:]*:|[^,]*)", environ.get("HTTP_CONTENT_DIGEST", ""))
-    if told is None:
+    sent = environ.get("HTTP_CONTENT_DIGEST")
+    told = sent and re.search(r"(?:^|,)\s*sha-256=(:[^:]*:|[^,]*)", sent)
+    if not told:
         return None
     try:
         return base64.b64decode(told[1].strip(":"), validate=True) or b"?"
