@@ -23,7 +23,6 @@ MAX_QUERY = 200
 STATUSES = ("processing", "success", "failed")
 CAPTION_STATUSES = ("pending", "done", "failed", "skipped")
 _LINK = {"type": "string", "format": "uri-reference"}
-_METADATA = {"allOf": [{"$ref": "#/components/schemas/Metadata"}], "nullable": True}
 _TEXT = {"type": "string"}
 _NUMBER = {"type": "number", "nullable": True}
 _EXIF = {"type": "object", "nullable": True, "additionalProperties": True}
@@ -65,6 +64,13 @@ class Utc(fields.Field[datetime]):
         if value is None:
             return None
         return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class AsStored(fields.Nested):
+    """What is kept in the very shape that the schema describes, and given out as it is."""
+
+    def _serialize(self, value: Any, *_: Any, **__: Any) -> Any:  # type: ignore[override]
+        return value
 
 
 class PageQuery(ma.Schema):
@@ -154,7 +160,7 @@ class ImageItemSchema(ma.Schema):
     sha256 = fields.String()
     error = fields.String(allow_none=True)
     error_code = fields.String(allow_none=True)
-    metadata: fields.Field[Any] = fields.Nested(MetadataSchema, attribute="facts", allow_none=True)
+    metadata: fields.Field[Any] = AsStored(MetadataSchema, attribute="facts", allow_none=True)
     thumbnails = fields.Method(
         "_thumbnails", metadata={"type": "object", "additionalProperties": {"type": "string"}}
     )
@@ -169,6 +175,10 @@ class ImageItemSchema(ma.Schema):
     )
     original_url = fields.Function(lambda image: links.image(image.id) + "/original", metadata=_LINK)
     comments_url = fields.Function(lambda image: links.image(image.id) + "/comments", metadata=_LINK)
+
+    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
+        """Read an attribute as such; marshmallow would try for an item first, field by field."""
+        return getattr(obj, attr, default)
 
     def _thumbnails(self, image: Image) -> dict[str, str]:
         base = links.image(image.id)

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 from uuid import UUID
 
 from sqlalchemy import Row, bindparam, select
+from sqlalchemy.orm import undefer
 
 from imgpipe.database import paging
 from imgpipe.database.engine import asking, db
@@ -18,6 +19,12 @@ from imgpipe.pictures import backfill, labels, lifecycle, originals, pause, queu
 from imgpipe.storage.protocol import MissingObject
 
 # Made once: SQLAlchemy takes longer to make a statement than to run it.
+_IMAGE = (
+    select(Image)
+    .where(Image.id == bindparam("id"))
+    .options(undefer(Image.exif))
+    .execution_options(populate_existing=True)
+)
 _THUMBNAIL = select(Thumbnail.key, Thumbnail.format, Thumbnail.size_bytes, Thumbnail.etag).where(
     Thumbnail.image_id == bindparam("image_id"), Thumbnail.name == bindparam("name")
 )
@@ -28,7 +35,7 @@ log = logging.getLogger(__name__)
 
 def find(image_id: UUID) -> Image:
     """Return the picture. Raises: ``ImageNotFound``."""
-    image = db.session.get(Image, image_id, populate_existing=True)
+    image = db.session.scalars(_IMAGE, {"id": image_id}).one_or_none()
     if image is None:
         raise ImageNotFound
     return image

@@ -8,9 +8,12 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from imgpipe.clock import utc_now
-from imgpipe.database.engine import db
+from imgpipe.database.engine import asking, db
 from imgpipe.database.models import Image, Tally
 from imgpipe.pictures.queue import LANES
+
+_SUMMED = (Tally.total, Tally.success, Tally.failed, Tally.worked_ms)
+_TOTALS = select(*(func.coalesce(func.sum(column), 0) for column in _SUMMED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,8 @@ class Totals:
 
 def totals() -> Totals:
     """Read the statistics of all pictures."""
-    columns = (Tally.total, Tally.success, Tally.failed, Tally.worked_ms)
-    row = db.session.execute(select(*(func.coalesce(func.sum(column), 0) for column in columns))).one()
-    return Totals(*map(int, row))
+    with asking() as connection:
+        return Totals(*map(int, connection.execute(_TOTALS).one()))
 
 
 class Waiting(NamedTuple):

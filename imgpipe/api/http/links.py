@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
-from flask import has_request_context, request
+from flask import g, has_request_context, request
 
 from imgpipe.database.paging import Page
 from imgpipe.extensions import parts
@@ -12,7 +12,10 @@ from imgpipe.extensions import parts
 
 def root() -> str:
     """Return what stands before every path: BASE_URL, or the path the app is mounted under."""
-    return parts.settings.base_url or (request.script_root if has_request_context() else "")
+    root: str | None = g.get("root")  # found once: a page of a list asks for it a hundred times
+    if root is None:
+        root = g.root = parts.settings.base_url or (request.script_root if has_request_context() else "")
+    return root
 
 
 def image(image_id: UUID) -> str:
