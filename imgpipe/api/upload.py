@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import marshmallow as ma
@@ -64,6 +65,9 @@ class DuplicateSchema(ImageSchema):
     duplicate = fields.Constant(True)
 
 
+_UPLOADED, _DUPLICATE = UploadedSchema(), DuplicateSchema()  # one made anew would copy every field
+
+
 @blp.route("/api/images", methods=["POST"], scope=UPLOAD)
 @blp.arguments(DedupeQuery, location="query")
 @blp.response(202, UploadedSchema)
@@ -73,7 +77,7 @@ def upload(query: dict[str, bool | None]) -> Response:
     """Accept one picture; its bytes and its row are durable when this answers."""
 
     def shape(taken: Taken) -> Answer:
-        schema, status = (DuplicateSchema(), 200) if taken.duplicate else (UploadedSchema(), 202)
+        schema, status = (_DUPLICATE, 200) if taken.duplicate else (_UPLOADED, 202)
         return Answer(blp.envelope(schema.dump(taken.image)), status, links.image(taken.image.id))
 
     return _take_once(query["dedupe"], shape)
@@ -88,7 +92,9 @@ def _take_once(dedupe: bool | None, shape: Callable[[Taken], Answer]) -> Respons
     data, name = received()
     said = Said(labels=sent_labels())
     once = parts.settings.dedupe if dedupe is None else dedupe
-    content: list[str | bytes] = [hashlib.sha256(data).digest(), name or "", *said.labels]
-    return answer_once(
-        lambda: content, lambda seal: intake.take(data, name, said, once=once, seal=seal), shape
-    )
+
+    @cache
+    def content() -> list[str | bytes]:
+        return [hashlib.sha256(data).digest(), name or "", *said.labels]
+
+    return answer_once(content, lambda seal: intake.take(data, name, said, once=once, seal=seal), shape)

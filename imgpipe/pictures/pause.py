@@ -5,8 +5,9 @@ A pause that has run out lets one picture through. Its call ends the pause, or b
 
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from imgpipe import captions
@@ -23,17 +24,24 @@ log = logging.getLogger(__name__)
 
 def find() -> Pause | None:
     """Return the pause of the present captioner, or None while calls are made."""
-    pause = db.session.scalars(select(Pause).where(in_force(utc_now()))).one_or_none()
+    pause = db.session.scalars(select(Pause).where(in_force()), at(utc_now())).one_or_none()
     db.session.remove()
     return pause
 
 
-def in_force(now: datetime) -> ColumnElement[bool]:
-    """Return the condition under which a pause of the present captioner holds at ``now``.
+def in_force() -> ColumnElement[bool]:
+    """Return the condition under which a pause of the present captioner holds; ``at`` has its parameters.
 
     One that ends too far ahead was begun by a clock that has been set back since, and holds no more.
     """
-    return (Pause.key == _key()) & (Pause.ends_at > now) & (Pause.ends_at <= _end_of_one(now))
+    ends_at = Pause.ends_at
+    in_time = (ends_at > bindparam("now")) & (ends_at <= bindparam("last_end"))
+    return (Pause.key == bindparam("captioner")) & in_time
+
+
+def at(now: datetime) -> dict[str, Any]:
+    """Return the parameters of ``in_force`` for a moment."""
+    return {"captioner": _key(), "now": now, "last_end": _end_of_one(now)}
 
 
 def lock(session: Session) -> Pause | None:

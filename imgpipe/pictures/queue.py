@@ -6,6 +6,7 @@ off a holder whose lease ran out.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, cast
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from sqlalchemy import (
     ScalarSelect,
     Table,
     and_,
+    bindparam,
     case,
     func,
     not_,
@@ -23,6 +25,7 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from imgpipe.clock import utc_now
 from imgpipe.database.engine import db, writing
@@ -46,26 +49,32 @@ def lane_of(stage: str) -> str:
 
 def due() -> Sequence[str]:
     """Name the lanes in which some work is due now; the cost does not grow with the backlog."""
-    now = utc_now()
-    lanes = (or_(*(_some(stage, now) for stage in stages)).label(lane) for lane, stages in LANES.items())
-    found = db.session.execute(select(*lanes)).one()
+    found = db.session.execute(_DUE, _at(utc_now(), parts.settings.lease_s)).one()
     db.session.rollback()
     return [lane for lane in LANES if getattr(found, lane)]
 
 
-def _some(stage: str, now: datetime) -> ColumnElement[bool]:
-    early = parts.settings.lease_s
-    work = select(IMAGES.c.id).where(IMAGES.c.stage == stage, _open(stage, now))
-    return or_(work.where(IMAGES.c.due_at <= now).exists(), work.where(_stray(now, early)).exists())
+def _at(now: datetime, lease_s: float) -> dict[str, Any]:
+    """Return the parameters of the statements below; to make those takes longer than to run them."""
+    stray_after = now + timedelta(seconds=2 * max(lease_s, PUT_OFF_S))
+    return {**pause.at(now), "stray_after": stray_after, "lease_end": now + timedelta(seconds=lease_s)}
 
 
-def _open(stage: str, now: datetime) -> ColumnElement[bool]:
-    return not_(select(Pause.key).where(pause.in_force(now)).exists()) if stage == PAUSED else true()
+_OVERDUE = IMAGES.c.due_at <= bindparam("now")
+# What no lease and no delay puts off so far: the clock has been set back since.
+_STRAY = IMAGES.c.due_at > bindparam("stray_after")
 
 
-def _stray(now: datetime, lease_s: float) -> ColumnElement[bool]:
-    """Find what no lease and no delay puts off so far: the clock has been set back since."""
-    return IMAGES.c.due_at > now + timedelta(seconds=2 * max(lease_s, PUT_OFF_S))
+def _open(stage: str) -> ColumnElement[bool]:
+    return not_(select(Pause.key).where(pause.in_force()).exists()) if stage == PAUSED else true()
+
+
+def _some(stage: str) -> ColumnElement[bool]:
+    work = select(IMAGES.c.id).where(IMAGES.c.stage == stage, _open(stage))
+    return or_(work.where(_OVERDUE).exists(), work.where(_STRAY).exists())
+
+
+_DUE = select(*(or_(*map(_some, stages)).label(lane) for lane, stages in LANES.items()))
 
 
 def claim(lane: str, lease_s: float) -> Claim | None:
@@ -75,35 +84,37 @@ def claim(lane: str, lease_s: float) -> Claim | None:
 
 
 def _claim(stage: str, lease_s: float) -> Claim | None:
+    with writing(durable=False) as session:
+        row = session.execute(_claiming(stage), _at(utc_now(), lease_s)).one_or_none()
+    return Claim(row.id, stage, row.attempt, row.crashes) if row else None
+
+
+@cache
+def _claiming(stage: str) -> ReturningUpdate[Any]:
     """Claim in one statement on both databases.
 
     A row that is still marked as running had a holder who neither finished nor gave it back: that
     counts as a crash, unless the clock is to blame.
     """
-    now = utc_now()
-    stray, overdue = _first(stage, now, _stray(now, lease_s)), _first(stage, now, IMAGES.c.due_at <= now)
-    crashed = IMAGES.c.running & (IMAGES.c.due_at <= now)
-    statement = (
+    crashed = IMAGES.c.running & _OVERDUE
+    return (
         update(IMAGES)
-        .where(IMAGES.c.id == func.coalesce(stray, overdue))
+        .where(IMAGES.c.id == func.coalesce(_first(stage, _STRAY), _first(stage, _OVERDUE)))
         .values(
             attempt=IMAGES.c.attempt + 1,
-            due_at=now + timedelta(seconds=lease_s),
+            due_at=bindparam("lease_end"),
             crashes=IMAGES.c.crashes + case((crashed, 1), else_=0),
             running=True,
             calling=False,
         )
         .returning(IMAGES.c.id, IMAGES.c.attempt, IMAGES.c.crashes)
     )
-    with writing(durable=False) as session:
-        row = session.execute(statement).one_or_none()
-    return Claim(row.id, stage, row.attempt, row.crashes) if row else None
 
 
-def _first(stage: str, now: datetime, condition: ColumnElement[bool]) -> ScalarSelect[UUID]:
+def _first(stage: str, condition: ColumnElement[bool]) -> ScalarSelect[UUID]:
     return (
         select(IMAGES.c.id)
-        .where(IMAGES.c.stage == stage, _open(stage, now), condition)
+        .where(IMAGES.c.stage == stage, _open(stage), condition)
         .order_by(IMAGES.c.due_at, IMAGES.c.id)
         .limit(1)
         .with_for_update(skip_locked=True, of=IMAGES)  # SQLite drops this clause, its writers queue up anyway
@@ -128,8 +139,9 @@ def leave_as_crashed(claim: Claim) -> None:
 
 def queued() -> int:
     """Count the pictures that some work can be done on; what waits for a pause to end does not count."""
-    waiting = and_(IMAGES.c.stage == PAUSED, not_(_open(PAUSED, utc_now())))
-    count = db.session.scalar(select(func.count()).where(IMAGES.c.stage.is_not(None), not_(waiting)))
+    waiting = and_(IMAGES.c.stage == PAUSED, not_(_open(PAUSED)))
+    statement = select(func.count()).where(IMAGES.c.stage.is_not(None), not_(waiting))
+    count = db.session.scalar(statement, pause.at(utc_now()))
     db.session.rollback()
     return count or 0
 

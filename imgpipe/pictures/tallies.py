@@ -5,22 +5,27 @@ import threading
 from typing import cast
 from uuid import UUID
 
-from sqlalchemy import Table, case, func, select, update
+from sqlalchemy import Table, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from imgpipe.database.models import Image, Tally, Thumbnail
 
 TALLIES = cast(Table, Tally.__table__)
 SHARDS = 8
+_SUMS = ("total", "success", "failed", "worked_ms", "stored_bytes")
+_ADD = (
+    update(TALLIES)
+    .where(TALLIES.c.shard == bindparam("own"))
+    .values({name: TALLIES.c[name] + bindparam(f"more_{name}", 0) for name in _SUMS})
+)
 _own = threading.local()
 
 
 def count(session: Session, **changes: int) -> None:
     """Add to the totals by name: total, success, failed, worked_ms, stored_bytes; part of the transaction."""
-    values = {name: TALLIES.c[name] + change for name, change in changes.items() if change}
-    if not values:
-        return
-    session.execute(update(TALLIES).where(TALLIES.c.shard == _shard()).values(**values))
+    if any(changes.values()):
+        more = {f"more_{name}": change for name, change in changes.items()}
+        session.execute(_ADD, {**more, "own": _shard()})
 
 
 def _shard() -> int:

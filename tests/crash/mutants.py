@@ -142,8 +142,8 @@ MUTANTS = (
     ),
     Mutant(
         "a sweep that forgets the dead",
-        "_first(stage, now, IMAGES.c.due_at <= now)",
-        "_first(stage, now, (IMAGES.c.due_at <= now) & ~IMAGES.c.running)",
+        "_first(stage, _OVERDUE)",
+        "_first(stage, _OVERDUE & ~IMAGES.c.running)",
         KEEP,
     ),
     Mutant(
