@@ -23,7 +23,7 @@ run: .venv/run
 	exec $(BIN)/gunicorn wsgi:app
 
 test: .venv/test
-	$(BIN)/pytest -m "not soak" -n 2 --dist loadscope
+	$(BIN)/pytest -m "not soak" -n 3 --dist loadscope
 
 soak: .venv/test
 	$(BIN)/pytest -m soak; status=$$?; $(BIN)/python -m tests.crash.figures; exit $$status

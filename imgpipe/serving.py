@@ -4,10 +4,11 @@ import contextlib
 import ctypes
 import gc
 import os
+import runpy
 import signal
 import socket
-import subprocess
 import sys
+from multiprocessing import get_context
 from types import FrameType
 from typing import Any
 
@@ -41,7 +42,7 @@ def on_starting(server: Any) -> None:
     """Stop here when the port is taken (``reuse_port`` would share it in silence) or the schema fails."""
     for address in server.cfg.address:
         _refuse_taken(address)
-    if subprocess.run([sys.executable, "-m", "imgpipe", "db", "upgrade"], check=False).returncode:
+    if _run("db", "upgrade"):
         sys.exit(1)
     _hold_database()
 
@@ -87,6 +88,19 @@ def worker_exit(server: Any, worker: Any) -> None:
     if worker.booted and worker.pid == os.getpid():
         shutdown.begin_to_stop(worker.wsgi).join(timeout=2)
         shutdown.leave()
+
+
+def _run(*arguments: str) -> int | None:
+    """Run a command of ours and return its exit status; in a fork, whose engines and threads end with it."""
+
+    def command() -> None:
+        sys.argv = ["imgpipe", *arguments]
+        runpy.run_module("imgpipe", run_name="__main__")
+
+    child = get_context("fork").Process(target=command)
+    child.start()
+    child.join()
+    return child.exitcode
 
 
 def _hold_database() -> None:

@@ -22,7 +22,7 @@ from imgpipe.database.schema import check, downgrade, upgrade
 from imgpipe.pictures import queue, search
 from tests.postgres import Postgres
 
-CLAIMANTS, QUEUED = 4, 1_500
+CLAIMANTS, QUEUED = 4, 600
 
 
 @contextmanager

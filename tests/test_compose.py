@@ -1,4 +1,4 @@
-"""The whole of compose.yaml as processes: two hundred pictures go through nginx, and each one ends well."""
+"""The whole of compose.yaml as processes: many pictures go through nginx, and each one ends well."""
 
 import hashlib
 import io
@@ -25,7 +25,7 @@ from tests.nginx import proxying
 from tests.postgres import Postgres
 from tests.servers import ROOT, free_port
 
-PICTURES = 200
+PICTURES = 80
 DATABASE = "compose"
 FILES = ("compose.yaml", "compose.sqlite.yaml")
 SECRETS = {name: f"{name}x" for name in ("POSTGRES_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
@@ -102,7 +102,7 @@ def site(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="module")
 def originals(site: Site) -> dict[str, bytes]:
-    """Return two hundred pictures, each of a width of its own, by the ids they were given."""
+    """Return many pictures, each of a width of its own, by the ids they were given."""
     pictures = [jpeg(140 + number, 100) for number in range(PICTURES)]
     with ThreadPoolExecutor(8) as clients:
         return dict(zip(clients.map(site.upload, pictures), pictures, strict=True))

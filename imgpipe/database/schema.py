@@ -24,10 +24,12 @@ def upgrade(revision: str = "head") -> None:
 
     Raises: ``SchemaTooNew``, ``OperationalError``.
     """
-    from alembic import command
-
     _make_file()
     refuse_newer()
+    if revision == "head" and present() == max(known()):
+        return
+    from alembic import command
+
     command.upgrade(_config(), revision)
 
 

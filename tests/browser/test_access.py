@@ -24,7 +24,7 @@ def picture(server: Server) -> str:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("place", ["", "#/image/", "api/docs"])
+@pytest.mark.parametrize("place", ["", "#/image/", pytest.param("api/docs", marks=pytest.mark.soak)])
 def test_axe_finds_nothing(server: Server, visit: Visit, picture: str, place: str, scheme: str) -> None:
     page = visit(f"{server.url}/{place}{picture if 'image' in place else ''}", color_scheme=scheme)
     expect(page.locator(READY[place]).first).to_be_visible()
@@ -106,7 +106,7 @@ def test_uploads_and_counts_are_told_to_a_screen_reader(server: Server, visit: V
     assert page.locator("#more[role=status]").count() == 1
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.soak)])
 def test_axe_finds_nothing_in_the_documentation_on_the_page(
     server: Server, visit: Visit, scheme: str
 ) -> None:

@@ -90,7 +90,7 @@ def upload_through_losses(server: Server, count: int) -> None:
 
 def test_lost_answers_and_a_kill_make_no_second_picture(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
-        upload_through_losses(server, 40)
+        upload_through_losses(server, 24)
 
 
 @pytest.mark.soak

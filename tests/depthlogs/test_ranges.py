@@ -6,7 +6,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 from flask import Flask
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from imgpipe.depthlogs import logs
@@ -42,6 +42,7 @@ def depths_of(parts: object) -> list[float]:
 def test_pages_forth_and_back_are_the_range(name: str, one: float, other: float, limit: int) -> None:
     low, high = min(one, other), max(one, other)
     expected = [depth for depth in DEPTHS if low <= depth <= high]
+    assume(len(expected) <= 50 * limit)  # thousands of pages of one row would show no more
     interval = Interval(logs.find(name), low, high)
     if not expected:
         with pytest.raises(NoFrames):

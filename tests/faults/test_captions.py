@@ -14,7 +14,7 @@ from tests.factories import jpeg
 from tests.servers import Server, free_port, serving
 
 KEY = "sk-proj-4mZq8Wv2Lr7Xc1Tn6Yb3Hd9"
-PICTURES = 25
+PICTURES = 16
 CALLS = 3
 STAGE_S = 60
 BODY_BYTES = 2**20

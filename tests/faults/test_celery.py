@@ -160,6 +160,6 @@ def test_two_web_processes_and_two_workers_render_each_picture_once(
         for name in ("first", "second"):
             arguments = ("-Q", "render,caption", "-c", "2", "-n", name)
             stack.enter_context(working(one.environ, tmp_path / f"{name}.log", *arguments))
-        ids = one.upload_all(picture, 8) + other.upload_all(picture, 8)
+        ids = one.upload_all(picture, 4) + other.upload_all(picture, 4)
         assert_each_was_rendered_once(one, ids)
         assert set(one.sql("SELECT attempt FROM images")) == {(1,)}

@@ -96,7 +96,7 @@ def take_away(server: Server, postgres: Postgres) -> float:
     return await_answer(server)
 
 
-@pytest.mark.parametrize("crashes", [3, pytest.param(30, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("crashes", [2, pytest.param(30, marks=pytest.mark.soak)])
 def test_a_crashing_database_costs_answers_for_a_moment_and_no_picture(
     tmp_path: Path, postgres: Postgres, database: str, heavy: bytes, crashes: int
 ) -> None:

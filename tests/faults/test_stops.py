@@ -17,6 +17,13 @@ from tests.servers import Server, run, serving
 GUNICORN = "gunicorn wsgi:app"
 COMMANDS = (GUNICORN, "python wsgi.py", "flask --app wsgi run --port {port}")
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+STOPS = [
+    pytest.param(
+        command, number, marks=() if number == SIGNALS[0] or command == GUNICORN else pytest.mark.soak
+    )
+    for command in COMMANDS
+    for number in SIGNALS
+]
 PROMPT_S = 10  # gunicorn's own patience is 30 s, and without a pattern that is how long a stop takes
 
 
@@ -48,8 +55,7 @@ def assert_everything_was_given_back(server: Server) -> None:
     assert server.sql(late) == [(0,)]
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(("command", "number"), STOPS)
 def test_a_stop_is_prompt_and_gives_back_what_is_running(
     tmp_path: Path, heavy: bytes, command: str, number: signal.Signals
 ) -> None:
@@ -79,8 +85,8 @@ def test_a_stop_waits_for_no_slow_client_and_answers_a_long_poll_first(tmp_path:
 
 def test_deploy_after_deploy_counts_no_crash_and_loses_nothing(tmp_path: Path, heavy: bytes) -> None:
     with serving(tmp_path) as server:
-        ids = server.upload_all(heavy, 40)
-        for _ in range(4):
+        ids = server.upload_all(heavy, 20)
+        for _ in range(3):
             server.stop()
             assert_everything_was_given_back(server)
             server.start()
@@ -89,7 +95,7 @@ def test_deploy_after_deploy_counts_no_crash_and_loses_nothing(tmp_path: Path, h
 
 def test_workers_that_are_replaced_by_a_reload_count_no_crash_either(tmp_path: Path, heavy: bytes) -> None:
     with serving(tmp_path) as server:
-        ids = server.upload_all(heavy, 40)
+        ids = server.upload_all(heavy, 20)
         before = {worker.pid for worker in server.workers()}
         server.send(signal.SIGHUP)
         while before & {worker.pid for worker in server.workers()}:
