@@ -1,6 +1,6 @@
 """Look for pictures that lack a derivative, and make it again from the original."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
@@ -8,36 +8,48 @@ from uuid import UUID
 from flask import Flask, current_app
 from sqlalchemy import select
 
+from imgpipe.database.engine import db
 from imgpipe.database.models import Image
 from imgpipe.database.walk import walk
 from imgpipe.doctor.files import Listing
 from imgpipe.errors import ImgpipeError
 from imgpipe.extensions import parts
+from imgpipe.imaging.recipe import SQUARE, STANDARD
 from imgpipe.pictures import remaking, repair, thumbnails
 from imgpipe.pictures.thumbnails import Found
 from imgpipe.storage.protocol import MissingObject
+
+REQUIRED = (*STANDARD, SQUARE)  # what every client may count on
 
 
 def find_missing() -> Iterator[str]:
     """Yield the ids of successful pictures at rest that lack a derivative of the recipe: its row or its file.
 
-    One of another size than the recipe says now counts as missing.
+    Of another size than the recipe says now counts as missing; an added one without an original does not.
     """
     listing = Listing()
-    statement = select(Image.id, Image.facts).where(Image.status == "success", Image.stage.is_(None))
+    columns = (Image.id, Image.facts, Image.original_key)
+    statement = select(*columns).where(Image.status == "success", Image.stage.is_(None))
     for rows in walk(statement):
         found = thumbnails.of([row.id for row in rows])
-        yield from (str(row.id) for row in rows if _lacks(row.facts, found[row.id], listing))
+        for row in rows:
+            names = parts.settings.thumbnails.names if row.original_key else REQUIRED
+            if _lacks(names, row.facts, found[row.id], listing.lacks):
+                yield str(row.id)
 
 
-def _lacks(facts: Mapping[str, Any], found: Mapping[str, Found], listing: Listing) -> bool:
-    if thumbnails.lacking(facts, found):
-        return True
-    return any(listing.lacks(found[name].key) for name in parts.settings.thumbnails.names)
+def _lacks(
+    names: Sequence[str], facts: Mapping[str, Any], found: Mapping[str, Found], is_lost: Callable[[str], bool]
+) -> bool:
+    lacking = thumbnails.lacking(facts, found)
+    return any(name in lacking or is_lost(found[name].key) for name in names)
 
 
 def restore(ids: Sequence[str]) -> int:
-    """Render the derivatives again; a picture whose original is gone or damaged fails. Returns how many."""
+    """Render the derivatives again; returns how many pictures were tried.
+
+    One whose original is gone or damaged fails, unless it lacks an added size only.
+    """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     with ThreadPoolExecutor(parts.settings.workers, "restore") as pool:
         list(pool.map(lambda id: _restore(app, UUID(id)), ids))
@@ -49,6 +61,13 @@ def _restore(app: Flask, image_id: UUID) -> None:
         try:
             remaking.remake(image_id)
         except MissingObject:
-            repair.fail(image_id, "original_missing", "The original file is missing.")
+            _give_up(image_id, "original_missing", "The original file is missing.")
         except ImgpipeError as error:
-            repair.fail(image_id, error.code, error.message)
+            _give_up(image_id, error.code, error.message)
+
+
+def _give_up(image_id: UUID, code: str, sentence: str) -> None:
+    facts = db.session.scalar(select(Image.facts).where(Image.id == image_id))
+    found = thumbnails.of([image_id])[image_id]
+    if facts and _lacks(REQUIRED, facts, found, lambda key: not parts.storage.exists(key)):
+        repair.fail(image_id, code, sentence)

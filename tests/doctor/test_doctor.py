@@ -305,6 +305,18 @@ def test_a_picture_without_any_row_of_a_derivative_gets_all_of_them(app: Flask, 
         assert client.get(url).status_code == 200
 
 
+@pytest.mark.parametrize("lost", [False, True], ids=["discarded", "lost"])
+def test_a_new_size_that_cannot_be_made_costs_no_picture(make_app: AppFactory, lost: bool) -> None:
+    first = make_app(IMGPIPE_ORIGINALS="keep" if lost else "discard")
+    image_id = upload(first.test_client(), jpeg(900, 600))
+    if lost:
+        path_of(first, f"{image_id}.jpg").unlink()
+    app = make_app(IMGPIPE_THUMBNAILS="small:128,medium:512,large:700")
+    doctor(app, "--fix")
+    assert shown(app.test_client(), image_id)["status"] == "success"
+    assert ill(doctor(app)) == {}
+
+
 def test_a_new_size_is_made_for_what_was_there_before(make_app: AppFactory) -> None:
     ids = [upload(make_app().test_client(), jpeg(900 + number, 600)) for number in range(3)]
     app = make_app(IMGPIPE_THUMBNAILS="small:128,medium:512,large:700")
