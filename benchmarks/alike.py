@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from PIL import Image, ImageOps
 
-from imgpipe import create_app
+from imgpipe import create_app, installation
 from imgpipe.config import load
 from imgpipe.database.engine import writing
 from imgpipe.database.schema import upgrade
@@ -102,6 +102,7 @@ def _time() -> None:
         app = create_app(load({"IMGPIPE_DATA_DIR": folder, "IMGPIPE_JOBS": "inline"}))
         with app.app_context():
             upgrade()
+            installation.establish()
             hashes = np.random.default_rng(7).integers(-(2**63), 2**63, MANY).tolist()
             rows = sorted(
                 (band, hash, at) for at, hash in enumerate(hashes) for band in alike._quarters(hash)

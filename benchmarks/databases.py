@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from flask import Flask
 from sqlalchemy import text
 
-from imgpipe import create_app
+from imgpipe import create_app, installation
 from imgpipe.config import load
 from imgpipe.database.engine import db, writing
 from imgpipe.database.schema import upgrade
@@ -69,6 +69,7 @@ def make_app(folder: Path, database_url: str = "") -> Flask:
     )
     with app.app_context():
         upgrade()
+        installation.establish()
     return app
 
 

@@ -32,7 +32,7 @@ from PIL import Image
 from sqlalchemy import create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from imgpipe import create_app
+from imgpipe import create_app, installation
 from imgpipe.config import load
 from imgpipe.database.schema import upgrade
 from imgpipe.depthlogs import logs
@@ -213,6 +213,7 @@ def _app(folder: Path) -> Flask:
     app = create_app(load(environ))
     with app.app_context():
         upgrade()
+        installation.establish()
     return app
 
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from flask import Flask
 from sqlalchemy import func, insert, select, update
 
-from imgpipe import create_app
+from imgpipe import create_app, installation
 from imgpipe.clock import utc_now
 from imgpipe.config import load
 from imgpipe.database.engine import db, writing
@@ -106,6 +106,7 @@ def _filled(folder: Path, count: int) -> Flask:
     began = time.perf_counter()
     with app.app_context():
         upgrade()
+        installation.establish()
         with writing(durable=False) as session:
             for start in range(0, count, BLOCK):
                 session.execute(insert(Image), list(_rows(start, min(start + BLOCK, count))))
