@@ -125,10 +125,17 @@ class Server:
             self.process.wait()
 
     def get(self, path: str, **query: Any) -> Any:
-        """Return the ``data`` of a JSON answer; ask again when a dying worker takes the connection along."""
+        """Return the ``data`` of a JSON answer."""
+        return self.fetch(path, **query).json()["data"]
+
+    def fetch(self, path: str, **query: Any) -> requests.Response:
+        """Return an answer; ask again when a dying worker takes the connection along."""
         with requests.Session() as session:
-            session.mount("http://", HTTPAdapter(max_retries=Retry(5, backoff_factor=0.1)))
-            return session.get(self.url + path, params=query, timeout=60).json()["data"]
+            session.mount(
+                "http://",
+                HTTPAdapter(max_retries=Retry(5, backoff_factor=0.1, respect_retry_after_header=False)),
+            )
+            return session.get(self.url + path, params=query, timeout=60)
 
     def status(self, path: str, **headers: str) -> int:
         """Return the status of an answer."""
@@ -158,7 +165,7 @@ class Server:
     def await_ready(self, status: int = 200) -> dict[str, Any]:
         """Wait until readiness is told with ``status``, and return it: what was last said is kept for 2 s."""
         deadline = time.monotonic() + START_S
-        while (said := requests.get(f"{self.url}/api/health/ready", timeout=60)).status_code != status:
+        while (said := self.fetch("/api/health/ready")).status_code != status:
             assert time.monotonic() < deadline
             time.sleep(0.1)
         told: dict[str, Any] = said.json()

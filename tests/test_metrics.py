@@ -32,7 +32,7 @@ def samples(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
 
 
 def scrape(server: Server) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    return samples(requests.get(f"{server.url}/metrics", timeout=10).text)
+    return samples(server.fetch("/metrics").text)
 
 
 def upload(server: Server, count: int, start: int = 0) -> None:
