@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import gc
 import os
 import runpy
 import signal
@@ -65,7 +64,6 @@ def post_worker_init(worker: Any) -> None:
     """Start this worker's threads, after the fork; on SIGTERM give claims back before winding down."""
     app = worker.wsgi
     _keep_freed_memory()
-    _pass_over_the_program()
     app.extensions["imgpipe"].jobs.start()
     wind_down = signal.getsignal(signal.SIGTERM)
 
@@ -118,12 +116,6 @@ def _keep_freed_memory() -> None:
         tune = ctypes.CDLL("libc.so.6").mallopt
         for parameter, size in ((-1, KEPT_BYTES), (-3, KEPT_BYTES // 4)):
             tune(parameter, size)
-
-
-def _pass_over_the_program() -> None:
-    """Have the garbage collector leave alone what was imported: nearly all that it would look through."""
-    gc.collect()
-    gc.freeze()
 
 
 def _refuse_taken(address: Any) -> None:

@@ -25,8 +25,8 @@ def upgrade(revision: str = "head") -> None:
     Raises: ``SchemaTooNew``, ``OperationalError``.
     """
     _make_file()
-    refuse_newer()
-    if revision == "head" and present() == max(known()):
+    found = refuse_newer()
+    if revision == "head" and found == max(known()):
         return
     from alembic import command
 
@@ -47,11 +47,12 @@ def check() -> None:
     command.check(_config())
 
 
-def refuse_newer() -> None:
-    """Refuse a database that a newer version has upgraded. Raises: ``SchemaTooNew``."""
+def refuse_newer() -> str | None:
+    """Return the revision as ``present`` does. Raises: ``SchemaTooNew`` for one of a newer version."""
     found = present()
     if found is not None and found not in known():
         raise SchemaTooNew(details={"schema": found})
+    return found
 
 
 def present() -> str | None:
