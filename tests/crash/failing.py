@@ -12,7 +12,7 @@ from pathlib import Path
 from traceback import format_exc
 from typing import Any
 
-from sqlalchemy import event, select
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from werkzeug.test import TestResponse
 
@@ -194,13 +194,8 @@ def refusing(service: Service, sentence: str, number: int) -> Iterator[list[bool
             hit.append(True)
             raise sqlite.OperationalError(sentence)
 
-    with service.app.app_context():
-        engine = db.engine
-    event.listen(engine, "do_execute", refuse)
-    try:
+    with service.listening("do_execute", refuse):
         yield hit
-    finally:
-        event.remove(engine, "do_execute", refuse)
 
 
 def _serve(folder: Path, options: dict[str, str], pipe: Connection) -> None:

@@ -52,17 +52,13 @@ class Nemesis:
 def on_server(server: Server) -> dict[str, Blow]:
     """Name what befalls gunicorn."""
 
-    def kill_all(_: Random) -> None:
-        server.kill()
-        server.start()
-
     def restart(_: Random) -> None:
         server.stop()
         server.start()
 
     return {
         "kill a web process": lambda draw: _kill_one(server.workers(), draw),
-        "kill the web tree": kill_all,
+        "kill the web tree": _kill_all(server),
         "stop a web process": lambda draw: _stop_one(server.workers(), draw),
         "restart the web tree": restart,
     }
@@ -70,14 +66,9 @@ def on_server(server: Server) -> dict[str, Blow]:
 
 def on_worker(worker: Worker) -> dict[str, Blow]:
     """Name what befalls Celery."""
-
-    def kill_all(_: Random) -> None:
-        worker.kill()
-        worker.start()
-
     return {
         "kill a worker process": lambda draw: _kill_one(worker.children(), draw),
-        "kill the worker tree": kill_all,
+        "kill the worker tree": _kill_all(worker),
         "stop a worker process": lambda draw: _stop_one(worker.children(), draw),
     }
 
@@ -125,6 +116,14 @@ def _kill_one(processes: list[psutil.Process], draw: Random) -> None:
     if processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             draw.choice(processes).kill()
+
+
+def _kill_all(tree: Server | Worker) -> Blow:
+    def blow(_: Random) -> None:
+        tree.kill()
+        tree.start()
+
+    return blow
 
 
 def _stop_one(processes: list[psutil.Process], draw: Random) -> int | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from imgpipe import captions, clock, create_app, installation
@@ -97,6 +98,17 @@ class Service:
         }
         self._options = given | dict(options)
         self.reopen()
+
+    @contextmanager
+    def listening(self, moment: str, act: Callable[..., None]) -> Iterator[None]:
+        """Call ``act`` at each such moment of the database's engine, for the length of a block."""
+        with self.app.app_context():
+            engine = db.engine
+        event.listen(engine, moment, act)
+        try:
+            yield
+        finally:
+            event.remove(engine, moment, act)
 
     def reopen(self) -> None:
         """Build the app anew, as another process would: this one has let go of nothing that it held."""

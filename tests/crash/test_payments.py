@@ -9,12 +9,10 @@ from operator import add
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from imgpipe import clock
 from imgpipe.captions import Caption, CaptionError
 from imgpipe.clock import utc_now
-from imgpipe.database.engine import db
 from imgpipe.jobs.protocol import Backlog
 from imgpipe.pictures import queue
 from tests.crash.model import Killed
@@ -68,13 +66,8 @@ def between_the_looks(service: Service) -> Iterator[list[Any]]:
             if len(asked) == 2:
                 acts.pop()()
 
-    with service.app.app_context():
-        engine = db.engine
-    event.listen(engine, "before_cursor_execute", meet)
-    try:
+    with service.listening("before_cursor_execute", meet):
         yield acts
-    finally:
-        event.remove(engine, "before_cursor_execute", meet)
     assert not acts, "there were no two questions"
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, event, update
+from sqlalchemy import update
 
 from imgpipe.clock import utc_now
 from imgpipe.database.engine import db
@@ -38,7 +38,7 @@ def service(place: Path, database_url: str) -> Iterator[Service]:
 
 
 @contextlib.contextmanager
-def before(engine: Engine, words: str, act: Callable[[], None]) -> Iterator[None]:
+def before(service: Service, words: str, act: Callable[[], None]) -> Iterator[None]:
     """Act once, just before the first statement that begins with these words."""
     done: list[bool] = []
 
@@ -47,17 +47,9 @@ def before(engine: Engine, words: str, act: Callable[[], None]) -> Iterator[None
             done.append(True)
             act()
 
-    event.listen(engine, "before_cursor_execute", meet)
-    try:
+    with service.listening("before_cursor_execute", meet):
         yield
-    finally:
-        event.remove(engine, "before_cursor_execute", meet)
     assert done, f"there was no {words}"
-
-
-def engine_of(service: Service) -> Engine:
-    with service.app.app_context():
-        return db.engine
 
 
 @on_sqlite
@@ -70,7 +62,7 @@ def test_nobody_writes_between_what_a_transaction_reads_and_what_it_writes(servi
             other.execute("UPDATE tallies SET total = total + 1 WHERE shard = 0")
             other.commit()
 
-    with before(engine_of(service), "DELETE FROM images", write):
+    with before(service, "DELETE FROM images", write):
         service.delete(image_id)
 
 
@@ -100,7 +92,7 @@ def test_a_picture_that_is_deleted_while_its_work_ends_leaves_no_file(service: S
         deletion.start()
         deletion.join(0.5)
 
-    with before(engine_of(service), "INSERT INTO thumbnails", begin):
+    with before(service, "INSERT INTO thumbnails", begin):
         service.work()
     deletion.join(PATIENCE_S)
     assert not deletion.is_alive()
