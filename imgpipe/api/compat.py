@@ -98,9 +98,12 @@ def _page(item: type[ma.Schema]) -> dict[str, Any]:
 _ANALYSIS = {
     "type": "object",
     "properties": {
-        "message": {"type": "string"},
+        "message": {"type": "string", "example": "Image uploaded successfully"},
         "thumbnail": {"type": "string"},
-        "openai_response": {"description": "the provider's own JSON, or what went wrong under `error`"},
+        "openai_response": {
+            "description": "the provider's own JSON, or what went wrong under `error`",
+            "example": {"choices": [{"message": {"content": "Fishing boats in a small harbour."}}]},
+        },
     },
 }
 

@@ -14,10 +14,27 @@ blp = PlainBlueprint("health", __name__, description="Health, outside the envelo
 class HealthSchema(ma.Schema):
     """`healthy` or `unavailable`, and by part `ok` or `down`."""
 
-    status = ma.fields.String()
-    checks = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.String())
-    thumbnails = ma.fields.Dict(metadata={"description": "how many pictures were given the added sizes"})
-    captions = ma.fields.Dict(metadata={"description": "who captions, and why captioning is paused"})
+    status = ma.fields.String(metadata={"example": "healthy"})
+    checks = ma.fields.Dict(
+        keys=ma.fields.String(),
+        values=ma.fields.String(),
+        metadata={"example": {"database": "ok", "storage": "ok", "jobs": "ok"}},
+    )
+    thumbnails = ma.fields.Dict(
+        metadata={
+            "description": "how many pictures were given the added sizes",
+            "example": {"seen": 1200, "of": 5000},
+        }
+    )
+    captions = ma.fields.Dict(
+        metadata={
+            "description": "who captions, and why captioning is paused",
+            "example": {"provider": "openai", "model": "gpt-4o-mini", "paused": None},
+        }
+    )
+
+
+_DOWN = {"status": "unavailable", "checks": {"database": "ok", "storage": "down", "jobs": "ok"}}
 
 
 @blp.route("/api/health/status", scope=PUBLIC)
@@ -29,7 +46,7 @@ def status() -> dict[str, Any]:
 
 @blp.route("/api/health/ready", scope=PUBLIC)
 @blp.response(200, HealthSchema)
-@blp.alt_response(503, schema=HealthSchema)
+@blp.alt_response(503, schema=HealthSchema, example=_DOWN)
 def ready() -> tuple[dict[str, Any], int]:
     """Ping database, storage and jobs; 503 names what is down."""
     checks = health.check()

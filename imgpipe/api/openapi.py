@@ -10,13 +10,14 @@ from typing import Any
 
 from flask import Flask
 
+from imgpipe.api import examples
 from imgpipe.api.http.scopes import ALL, PUBLIC, spell
 from imgpipe.errors import ConfigError, ImgpipeError, envelope
 
 Spec = dict[str, Any]
 OLDER = "compat"
 BINARY = {"type": "string", "format": "binary"}
-UUID = {"type": "string", "format": "uuid", "example": "019f0c2e-7d3a-7b41-9c58-3e1f6a2b4c5d"}
+UUID = {"type": "string", "format": "uuid", "example": examples.ID}
 PARAMETERS: dict[str, Spec] = {
     "id": {"schema": UUID, "description": "of a picture"},
     "comment_id": {"schema": UUID, "description": "of a comment"},
@@ -26,10 +27,10 @@ PARAMETERS: dict[str, Spec] = {
     },
     "name": {"schema": {"type": "string", "example": "medium"}, "description": "a size, or `square`"},
     "hex": {
-        "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$", "example": "9f" * 32},
+        "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$", "example": examples.SHA256},
         "description": "SHA-256 of a file",
     },
-    "file_name": {"schema": {"type": "string", "example": f"thumbnail_{UUID['example']}.jpg"}},
+    "file_name": {"schema": {"type": "string", "example": f"thumbnail_{examples.ID}.jpg"}},
 }
 _PICTURE = ("image/jpeg", "image/png", "application/octet-stream")
 # What an answer may be beside, or instead of, the JSON that its schema describes.
@@ -53,13 +54,6 @@ _EVERYWHERE = (400, 500, 503)
 _WITH_KEYS = (401, 403)
 _WITH_BODY = (408, 409, 412, 413)
 _BINARY_ONLY = (412, 416)
-_SAMPLES = {
-    "uuid": UUID["example"],
-    "date-time": "2026-11-21T09:30:00.000Z",
-    "uri": "https://photos.example/api/images",
-    "binary": "(bytes)",
-    "byte": "iVBORw0KGgo=",
-}
 
 
 def complete(spec: Spec, app: Flask) -> Spec:
@@ -83,7 +77,7 @@ def complete(spec: Spec, app: Flask) -> Spec:
         for method, operation in methods.items():
             if method != "parameters":
                 _complete(operation, path, method, *views[path, method.upper()])
-                _add_example(operation, components)
+                examples.add(operation, components)
     return spec
 
 
@@ -109,25 +103,15 @@ def operations(spec: Spec) -> Iterator[Spec]:
 
 def fields_of(schema: Spec, spec: Spec, prefix: str = "", depth: int = 3) -> Iterator[Spec]:
     """Yield the fields of an object, those inside of it behind it: name, type, required, description."""
-    schema = resolved(schema, spec["components"])
+    schema = examples.resolved(schema, spec["components"])
     if schema.get("type") == "array":
         yield from fields_of(schema.get("items", {}), spec, f"{prefix[:-1]}[]." if prefix else "", depth)
     for name, inner in schema.get("properties", {}).items():
-        inner = resolved(inner, spec["components"])
+        inner = examples.resolved(inner, spec["components"])
         required = name in (schema.get("required") or ())
         yield {"name": prefix + name, "type": _type(inner), "required": required, **_describe(inner)}
         if depth:
             yield from fields_of(inner, spec, f"{prefix}{name}.", depth - 1)
-
-
-def resolved(schema: Spec, components: Spec) -> Spec:
-    """Follow a reference, also one that may be null instead."""
-    for option in (*schema.get("anyOf", ()), *schema.get("allOf", ())):
-        if "$ref" in option:
-            return resolved(option, components)
-    name = schema.get("$ref", "").rpartition("/")[2]
-    found: Spec = components["schemas"][name] if name else schema
-    return found
 
 
 def _describe(schema: Spec) -> Spec:
@@ -225,30 +209,3 @@ def _error(leaves: list[type[ImgpipeError]]) -> Spec:
     example = envelope(shown, "4f0c3a52d1b94e0f8f1f6f0f2f6d7c11") | {"code": leaves[0].code}
     schema = {"$ref": "#/components/schemas/Error"}
     return {"description": told, "content": {"application/json": {"schema": schema, "example": example}}}
-
-
-def _add_example(operation: Spec, components: Spec) -> None:
-    bodies = [operation.get("requestBody", {})]
-    bodies += [answer for code, answer in operation["responses"].items() if code[0] == "2"]
-    for body in bodies:
-        for kind, media in body.get("content", {}).items():
-            if kind == "application/json" and "schema" in media and "example" not in media:
-                media["example"] = sample(media["schema"], components)
-
-
-def sample(schema: Spec, components: Spec, depth: int = 6) -> Any:
-    """Make a plausible value of a schema."""
-    schema = resolved(schema, components)
-    for said in ("example", "default"):
-        if schema.get(said) is not None:
-            return schema[said]
-    if schema.get("enum"):
-        return schema["enum"][0]
-    if not depth or (schema.get("nullable") and not schema.get("properties")):
-        return None
-    if "properties" in schema:
-        return {name: sample(inner, components, depth - 1) for name, inner in schema["properties"].items()}
-    plain = {"array": [], "object": {}, "integer": 1, "number": 1.0, "boolean": False, "string": "text"}
-    if schema.get("type") == "array":
-        return [sample(schema.get("items", {}), components, depth - 1)]
-    return _SAMPLES.get(schema.get("format", ""), plain.get(schema.get("type", "")))

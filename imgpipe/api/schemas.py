@@ -118,13 +118,13 @@ class ErrorSchema(ma.Schema):
 class MetadataSchema(ma.Schema):
     """What the picture's header and EXIF say; width and height are those of the upright picture."""
 
-    width = fields.Integer()
-    height = fields.Integer()
+    width = fields.Integer(metadata={"example": 1920})
+    height = fields.Integer(metadata={"example": 1080})
     format = fields.String(metadata={"enum": list(FORMATS)})
-    size_bytes = fields.Integer()
-    mode = fields.String()
+    size_bytes = fields.Integer(metadata={"example": 2_048_576})
+    mode = fields.String(metadata={"example": "RGB"})
     orientation = fields.Integer()
-    datetime = fields.String(allow_none=True)
+    datetime = fields.String(allow_none=True, metadata={"example": "2026-11-20T16:02:11"})
     exif = fields.Dict()
 
 

@@ -9,6 +9,7 @@ import marshmallow as ma
 from flask import Response
 from marshmallow import fields
 
+from imgpipe.api import examples
 from imgpipe.api.http import links
 from imgpipe.api.http.blueprint import Blueprint
 from imgpipe.api.http.bodies import received
@@ -31,7 +32,11 @@ def body(field: str) -> dict[str, Any]:
         "labels": {"type": "string", "description": "with commas between them, or repeated"},
     }
     text = {
-        "img": {"type": "string", "description": "the picture in base64, bare or as a data URI"},
+        "img": {
+            "type": "string",
+            "description": "the picture in base64, bare or as a data URI",
+            "example": examples.PNG,
+        },
         "labels": {"type": "array", "items": ITEM},
     }
     return {

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from imgpipe.api import openapi
 from imgpipe.errors import ConfigError, ImgpipeError
-from tests.factories import AppFactory
+from tests.factories import AppFactory, upload
 from tests.postgres import on_sqlite
 
 pytestmark = on_sqlite
@@ -89,11 +89,33 @@ def test_binary_answers_are_binary(spec: dict[str, Any]) -> None:
     assert kinds("/api/exports") >= {"application/zip", "application/x-tar", "application/x-ndjson"}
 
 
-def test_every_json_answer_has_fields_and_an_example(spec: dict[str, Any]) -> None:
+def test_every_body_and_every_answer_has_an_example_that_says_something(spec: dict[str, Any]) -> None:
+    for operation in openapi.operations(spec):
+        said = {"the body": operation.get("requestBody", {"content": {}}), **operation["responses"]}
+        for where, told in said.items():
+            place = f"{operation['method']} {operation['path']}, {where}"
+            assert "content" in told or "$ref" in told or where == "204", place
+            for kind, media in told.get("content", {}).items():
+                assert media.get("example"), f"{place}, {kind}"
+                assert '"text"' not in json.dumps(media["example"]).replace('"text":', ""), place
+
+
+def test_every_answer_that_is_an_error_names_its_codes(spec: dict[str, Any]) -> None:
     for operation in openapi.operations(spec):
         for status, answer in operation["responses"].items():
-            if status.startswith("2") and (media := answer.get("content", {}).get("application/json")):
-                assert media["example"], operation["path"]
+            if status >= "400" and operation["path"] != "/api/health/ready":
+                name = answer["$ref"].removeprefix("#/components/responses/")
+                assert spec["components"]["responses"][name]["description"].startswith("`"), name
+
+
+def test_examples_of_bodies_are_taken_as_they_stand(spec: dict[str, Any], client: FlaskClient) -> None:
+    id = upload(client)
+    for operation in openapi.operations(spec):
+        content = operation.get("requestBody", {"content": {}})["content"]
+        if media := content.get("application/json"):
+            path = operation["path"].replace("{id}", id)
+            answer = client.open(path, method=operation["method"], json=media["example"])
+            assert answer.status_code in (200, 201, 202, 409), (path, answer.text)
 
 
 def test_the_page_shows_fields_required_marks_answers_and_an_error(client: FlaskClient) -> None:
