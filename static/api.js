@@ -1,5 +1,12 @@
 // Every request to the service goes through here: addresses, the envelope, the key.
-import * as key from "./key.js";
+import { answered, find, make } from "./dom.js";
+
+const SLOT = "imgpipe-key"; // of this tab
+
+/** The key in use; "" without. */
+export const key = () => sessionStorage.getItem(SLOT) ?? "";
+
+const headers = () => (key() ? { "X-API-Key": key() } : {});
 
 export class ApiError extends Error {
   constructor(status, body) {
@@ -9,27 +16,44 @@ export class ApiError extends Error {
 }
 
 /** Make a link of an answer work from here, also when BASE_URL names another host. */
-export function address(link, query) {
+export function address(link, query = {}) {
   const url = new URL(link.slice(Math.max(0, link.lastIndexOf("api/"))), document.baseURI);
-  for (const [name, value] of Object.entries(query ?? {})) if (value !== "") url.searchParams.set(name, value);
+  for (const [name, value] of Object.entries(query)) if (value !== "") url.searchParams.set(name, value);
   return url.href;
 }
 
-const headers = () => (key.current() ? { "X-API-Key": key.current() } : {});
+let asking = null;
 
-// After a 401, whether to try again; another request may have got a key meanwhile.
-const renewed = (sent) => key.current() !== sent || key.ask();
+/** After a 401: whether there is another key than was sent. It is asked for once for all who need it. */
+function renewed(sent) {
+  if (key() !== sent) return true;
+  asking ??= ask().finally(() => { asking = null; });
+  return asking;
+}
+
+async function ask() {
+  const dialog = find("#key");
+  const field = find("input", dialog);
+  find("p", dialog).textContent = key()
+    ? "The server did not accept this key."
+    : "This server asks for a key. It is kept until you close the tab.";
+  field.value = "";
+  const given = (await answered(dialog)) === "yes";
+  if (given) sessionStorage.setItem(SLOT, field.value);
+  return given;
+}
 
 /** Fetch; ask for a key where one is wanted. Throws ApiError. */
-export async function request(method, link, { query, json, etag, signal } = {}) {
-  const sent = key.current();
-  const body = json && JSON.stringify(json);
+export async function request(method, link, options = {}) {
+  const { query, json, etag, signal } = options;
+  const sent = key();
   const more = { ...(json && { "Content-Type": "application/json" }), ...(etag && { "If-Match": etag }) };
-  const response = await fetch(address(link, query), { method, signal, body, headers: { ...headers(), ...more } }).catch((error) => {
+  const what = { method, signal, body: json && JSON.stringify(json), headers: { ...headers(), ...more } };
+  const response = await fetch(address(link, query), what).catch((error) => {
     throw signal?.aborted ? error : new ApiError(0);
   });
   if (response.ok) return response;
-  if (response.status === 401 && (await renewed(sent))) return request(method, link, { query, json, etag, signal });
+  if (response.status === 401 && (await renewed(sent))) return request(method, link, options);
   throw new ApiError(response.status, await response.json().catch(() => null));
 }
 
@@ -41,7 +65,7 @@ export const get = async (link, query, signal) => (await request("GET", link, { 
 
 /** Post a form; `progress` hears the part that has been sent, 0 to 1. Throws ApiError. */
 export async function upload(link, form, progress) {
-  const sent = key.current();
+  const sent = key();
   const { status, response } = await transfer(link, form, progress);
   if (status >= 200 && status < 300) return response.data;
   if (status === 401 && (await renewed(sent))) return upload(link, form, progress);
@@ -55,20 +79,19 @@ function transfer(link, form, progress) {
     xhr.open("POST", address(link));
     for (const [name, value] of Object.entries(headers())) xhr.setRequestHeader(name, value);
     xhr.responseType = "json";
-    xhr.upload.onprogress = (event) => progress(event.loaded / event.total);
+    xhr.upload.onprogress = ({ loaded, total }) => progress(loaded / total);
     xhr.onloadend = () => resolve(xhr);
     xhr.send(form);
   });
 }
 
+const blobUrl = async (link, signal) => URL.createObjectURL(await (await request("GET", link, { signal })).blob());
+
 /** Show a picture; <img> cannot send a key, so with one in use it is fetched. */
 export async function show(img, link, signal) {
-  if (!key.current()) {
-    img.src = address(link);
-    return;
-  }
   try {
-    img.src = await blobUrl(link, signal);
+    img.src = key() ? await blobUrl(link, signal) : address(link);
+    if (!key()) return;
     await img.decode();
     URL.revokeObjectURL(img.src);
   } catch {
@@ -76,22 +99,19 @@ export async function show(img, link, signal) {
   }
 }
 
-const blobUrl = async (link, signal) => URL.createObjectURL(await (await request("GET", link, { signal })).blob());
-
 /** Save what a link answers, once it is known to be no refusal. Throws ApiError. */
-export async function save(link, name) {
+export async function save(link, download) {
   const href = await blobUrl(link);
-  Object.assign(document.createElement("a"), { href, download: name }).click();
+  make("a", { href, download }).click();
   setTimeout(() => URL.revokeObjectURL(href), 60_000);
 }
 
 /** Let a link download by itself, or with the key where one is in use. */
-export function downloads(anchor, link, name) {
-  anchor.href = address(link);
-  anchor.download = name;
-  anchor.onclick = async (event) => {
-    if (!key.current()) return;
+export function downloads(anchor, link, download) {
+  const onclick = (event) => {
+    if (!key()) return;
     event.preventDefault();
-    await save(link, name);
+    save(link, download);
   };
+  Object.assign(anchor, { href: address(link), download, onclick });
 }

@@ -1,18 +1,14 @@
 // The page's frame: routes in the hash, the filter, who takes the files, the keys that hold everywhere.
-import { find, held, settled, takeFiles } from "./dom.js";
+import { find, held, soon, takeFiles } from "./dom.js";
 import * as gallery from "./gallery.js";
 import * as select from "./select.js";
 
 const PARTS = { gallery: "Pictures", logs: "Depth logs", docs: "API", lost: "Not found" };
+const OPENERS = { logs: () => import("./logs.js"), image: () => import("./picture.js"), docs: () => import("./docs.js") };
 const form = find("#filter");
 let part = "";
 let entered = false; // whether the picture was opened from this page, so that back leads there
 let scrolled_px = 0; // of the gallery, while another part is shown
-
-function route() {
-  const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
-  return { names: path.split("/").map(decode), query: Object.fromEntries(new URLSearchParams(query)) };
-}
 
 function decode(name) {
   try {
@@ -22,16 +18,19 @@ function decode(name) {
   }
 }
 
-const OPENERS = { logs: () => import("./logs.js"), image: () => import("./picture.js"), docs: () => import("./docs.js") };
-
 async function follow() {
   const { hash } = location;
-  const { names: [first, second, ...more], query } = route();
-  const alone = (first === "" || first === "docs") && !second;
-  const lost = more.length || !(first === "logs" || (first === "image" && second) || alone);
+  const [path, said] = hash.replace(/^#\/?/, "").split("?");
+  const [first, second, ...more] = path.split("/").map(decode);
+  const query = Object.fromEntries(new URLSearchParams(said));
+  const known = first === "logs" || (first === "image" ? second : !second && ["", "docs"].includes(first));
+  const lost = more.length || !known;
   turnTo(lost ? "lost" : first in PARTS ? first : "gallery");
   if (first !== "image" || lost) find("#picture").close("left");
-  if (part === "gallery") openGallery(query);
+  if (part === "gallery") {
+    fillForm(query);
+    gallery.open(query);
+  }
   if (lost) return;
   const module = await OPENERS[first]?.();
   if (location.hash === hash) module?.open(second, query, { leave, go });
@@ -50,25 +49,28 @@ function turnTo(shown) {
   part = shown;
 }
 
-function openGallery(wanted) {
+function fillForm(wanted) {
   for (const name of Object.keys(gallery.filter)) form[name].value = wanted[name] ?? "";
-  gallery.open(wanted);
+}
+
+function replace(hash) {
+  history.replaceState(null, "", `${hash}${gallery.query()}`);
 }
 
 function go(id) {
-  history.replaceState(null, "", `#/image/${id}${gallery.query()}`);
+  replace(`#/image/${id}`);
   follow();
 }
 
 function leave() {
   if (entered) return history.back();
-  history.replaceState(null, "", `#/${gallery.query()}`);
+  replace("#/");
   follow();
 }
 
 function filterGallery() {
-  gallery.open(Object.fromEntries(Object.keys(gallery.filter).map((name) => [name, form[name].value.trim()])));
-  history.replaceState(null, "", `#/${gallery.query()}`);
+  gallery.open(Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value.trim()])));
+  replace("#/");
 }
 
 function pictureForm(file) {
@@ -83,17 +85,20 @@ takeFiles(find("#files"), find("#gallery"), async (files) => {
   uploads ??= new Uploads(find("#uploads"), { path: "api/images", form: pictureForm, done: gallery.add });
   uploads.add(files);
 });
-form.addEventListener("input", settled(filterGallery, 250));
-form.label.addEventListener("focus", async () => (await import("./labels.js")).offer(form.label), { once: true });
-form.addEventListener("submit", (event) => event.preventDefault());
-find(".skip").addEventListener("click", (event) => { event.preventDefault(); find("main").focus(); });
+form.oninput = soon(filterGallery, 250);
+form.onsubmit = (event) => event.preventDefault();
+form.label.onfocus = async (event) => (await import("./words.js")).offer(event);
+find(".skip").onclick = (event) => {
+  event.preventDefault();
+  find("main").focus();
+};
 // The page behind this link wants the key that a link cannot send; so it is shown in here.
-find("[data-part=docs]").addEventListener("click", (event) => {
+find("[data-part=docs]").onclick = (event) => {
   if (held(event) || event.shiftKey) return;
   event.preventDefault();
   location.hash = "#/docs";
-});
-find("#show-keys").addEventListener("click", showKeys);
+};
+find("#show-keys").onclick = showKeys;
 
 let bar = null; // of what is done with a selection
 addEventListener("selected", async () => {
@@ -105,19 +110,18 @@ async function showKeys() {
   (await import("./help.js")).open();
 }
 
-addEventListener("keydown", (event) => {
-  const typing = event.target.matches("input:not([type=checkbox]), textarea");
-  if (typing || event.defaultPrevented) return;
+onkeydown = (event) => {
+  if (event.defaultPrevented || event.target.matches("input:not([type=checkbox]), textarea")) return;
   const plain = !(held(event) || event.altKey);
-  const free = !find("dialog[open]") && part === "gallery";
+  const free = part === "gallery" && !find("dialog[open]");
   if (event.key === "?" && plain && !find("dialog.box[open]")) showKeys();
   else if (event.key === "/" && plain && free) form.q.focus();
   else if (event.key === "Delete" && free && select.selected.size) bar.then((one) => one.remove());
   else if (!free || !select.onKey(event)) return;
   event.preventDefault();
-});
-addEventListener("hashchange", ({ oldURL }) => {
-  entered = !oldURL.includes("#/image/") || entered;
+};
+onhashchange = ({ oldURL }) => {
+  entered ||= !oldURL.includes("#/image/");
   follow();
-});
+};
 follow();

@@ -2,17 +2,15 @@
 import { get, post, request } from "./api.js";
 import { ago, button, confirm, make, sends, sentence, trouble } from "./dom.js";
 
-const PAGE = 20;
-
 export async function open(place, id) {
   const path = `api/images/${id}/comments`;
-  const list = make("ul", { class: "comments" });
-  const title = make("h3", null, "Comments");
+  const list = make("ul.comments");
+  const title = make("h3", "Comments");
   try {
-    await load(list, path, { limit: PAGE });
+    await load(list, path, { limit: 20 });
     place.replaceChildren(title, form(path, list), list);
   } catch (error) {
-    place.replaceChildren(title, make("p", { class: "soft" }, sentence(error, "Commenting")));
+    place.replaceChildren(title, make("p.soft", sentence(error, "Commenting")));
   }
 }
 
@@ -21,14 +19,13 @@ async function load(list, link, query) {
   const [path] = link.split("?");
   list.append(...data.map((one) => item(path, one)));
   if (!next) return;
-  const more = button("More comments", () => load(list, next).then(() => last.remove(), (error) => last.append(trouble(error))));
-  const last = make("li", null, more);
+  const last = make("li", button("More comments", () => load(list, next).then(() => last.remove(), (error) => last.append(trouble(error)))));
   list.append(last);
 }
 
 function item(path, { comment_id, text, created_at }) {
-  const remove = button("Delete", erase, { class: "small danger", "aria-label": `Delete the comment ${text.slice(0, 40)}` });
-  const row = make("li", null, make("p", null, text), ago(created_at), remove);
+  const remove = button("Delete", erase, { className: "small danger", ariaLabel: `Delete the comment ${text.slice(0, 40)}` });
+  const row = make("li", make("p", text), ago(created_at), remove);
   return row;
 
   async function erase() {
@@ -38,11 +35,12 @@ function item(path, { comment_id, text, created_at }) {
 }
 
 function form(path, list) {
-  const field = make("textarea", { rows: 2, maxlength: 10_000, required: true, "aria-label": "Write a comment", placeholder: "Write a comment" });
+  const words = "Write a comment";
+  const field = make("textarea", { rows: 2, maxlength: 10_000, required: true, ariaLabel: words, placeholder: words });
   const send = make("button", { title: "Ctrl+Enter" }, "Comment");
   const note = make("div");
   const all = make("form", { onsubmit: submit }, field, note, send);
-  field.addEventListener("keydown", (event) => sends(event) && all.requestSubmit());
+  field.onkeydown = (event) => { if (sends(event)) all.requestSubmit(); };
   return all;
 
   async function submit(event) {

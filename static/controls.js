@@ -1,41 +1,29 @@
-// The controls over a log: what its view is, how it is shown, what is done with it.
-import { button, make } from "./dom.js";
+// The controls over a log, a form: what its view is, how it is shown, what is done with it.
+import { make } from "./dom.js";
 
 export const METRES = { m: 1, ft: 0.3048, in: 0.0254, "0.1in": 0.00254 };
 const SCALES = [10, 20, 50, 100, 200, 500, 1000];
 
-const choice = (pairs) => make("select", null, pairs.map(([value, text = value]) => make("option", { value }, text)));
-const number = (attributes) => make("input", { type: "number", step: "any", ...attributes });
-const others = (all, own) => all.filter((one) => one !== own).map((one) => [one]);
+const field = (text, input, hidden = false) => make("label.field", { hidden }, text, input);
+const number = (name, more = {}) => make("input", { name, type: "number", step: "any" }, more);
+const choice = (name, ...pairs) =>
+  make("select", { name }, pairs.map(([value, text = value]) => make("option", { value }, text)));
 
-/** Make them; `acts` hear of changes and presses by name, `build` of what asks for other pixels. */
-export function controls(log, names, maps, acts) {
-  const texts = {};
-  const made = {};
-  const field = (name, text, input, act = acts[name]) => {
-    input.addEventListener("change", act);
-    made[name] = input;
-    return (texts[name] = make("label", { class: "field" }, text, input));
-  };
-  const press = (name, text, attributes) => (made[name] = button(text, acts[name], attributes));
-  const zoom = (text, factor, words) => button(text, () => acts.zoom(factor, 0.5), { "aria-label": words });
-  made.histogram = make("canvas", { class: "histogram", width: 64, height: 32, role: "img", "aria-label": "How often each grey is there" });
-  made.save = make("a", { class: "button" }, "Download PNG");
-  const element = make("div", { class: "tools" },
-    field("from", "From", number(), acts.range), field("to", "To", number(), acts.range),
-    zoom("+", 2, "Zoom in"), zoom("−", 0.5, "Zoom out"), zoom("Whole log", 0, null),
-    field("scale", "Scale", choice([["", "1:"], ...SCALES.map((one) => [one, `1:${one}`])])),
-    field("unit", "Unit", choice([["", log.depth_unit ?? "as stored"], ...others(Object.keys(METRES), log.depth_unit)]), acts.build),
-    field("map", "Colours", choice(maps.flatMap(({ name }) => [[name], [`${name}_r`, `${name} reversed`]]))),
-    field("contrast", "Contrast", choice([["", "as stored"], ["linear"], ["equalize"]]), acts.build),
-    field("window", "Window", number({ min: 0, placeholder: "whole log" }), acts.build),
-    field("percentiles", "Percentiles", make("input", { placeholder: "2,98", pattern: "[0-9.]+,[0-9.]+" }), acts.build),
-    made.histogram,
-    field("across", "Across", choice([["columns"], ["degrees"], ["compass", "N E S W"]])),
-    field("beside", "Beside it", choice([["", "–"], ...others(names, log.log)])),
-    press("tapes", "Tape", { "aria-pressed": "false" }), made.save, press("figure", "Figure"), press("link", "Copy link"));
-  texts.unit.hidden = !log.depth_unit;
-  texts.beside.hidden = names.length < 2;
-  const { map, contrast, window, percentiles, across, unit, beside } = made;
-  return { ...made, element, texts, fields: { map, contrast, window, percentiles, across, unit, beside } };
+/** Make them; `zooms` and `acts` are elements among them, `changed` hears the name of a field. */
+export function controls({ log, depth_unit: own }, names, maps, zooms, acts, changed) {
+  const units = Object.keys(METRES).filter((one) => one !== own);
+  const others = names.filter((one) => one !== log);
+  const all = make("form.tools",
+    field("From", number("from")), field("To", number("to")), zooms,
+    field("Scale", choice("scale", ["", "1:"], ...SCALES.map((one) => [one, `1:${one}`]))),
+    field("Unit", choice("unit", ["", own ?? "as stored"], ...units.map((one) => [one])), !own),
+    field("Colours", choice("map", ...maps.flatMap(({ name }) => [[name], [`${name}_r`, `${name} reversed`]]))),
+    field("Contrast", choice("contrast", ["", "as stored"], ["linear"], ["equalize"])),
+    field("Window", number("window", { min: 0, placeholder: "whole log" })),
+    field("Percentiles", make("input", { name: "percentiles", placeholder: "2,98", pattern: "[0-9.]+,[0-9.]+" })),
+    field("Across", choice("across", ["", "columns"], ["degrees"], ["compass", "N E S W"])),
+    field("Beside it", choice("beside", ["", "–"], ...others.map((one) => [one])), !others.length), acts);
+  all.onsubmit = (event) => event.preventDefault();
+  all.onchange = ({ target }) => changed(target.name);
+  return all;
 }

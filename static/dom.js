@@ -2,25 +2,34 @@
 
 export const find = (selector, root = document) => root.querySelector(selector);
 
-/** Make an element; `onclick` and the like listen, null and false leave an attribute, or a child, out. */
-export function make(tag, attributes, ...children) {
+/** Make an element of "tag.class": objects are its properties or attributes; null and false are left out. */
+export function make(kind, ...parts) {
+  const [tag, ...names] = kind.split(".");
   const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes ?? {})) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== false) element.setAttribute(name, value === true ? "" : value);
+  element.classList.add(...names);
+  for (const part of parts.flat(2)) {
+    if (part?.constructor === Object) give(element, part);
+    else if ((part ?? false) !== false) element.append(part);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== false && child !== undefined));
   return element;
 }
 
-export const button = (text, onclick, attributes) => make("button", { type: "button", onclick, ...attributes }, text);
+function give(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name in element) element[name] = value;
+    else element.setAttribute(name, value);
+  }
+}
 
-export const terms = (pairs) => pairs.map(([term, value]) => make("div", null, make("dt", null, term), make("dd", null, value)));
+export const button = (text, onclick, ...more) => make("button", { type: "button", onclick }, ...more, text);
+
+export const terms = (pairs) => pairs.map(([term, value]) => make("div", make("dt", term), make("dd", value)));
 
 export function table(caption, heads, rows) {
-  const head = make("tr", null, heads.map((text) => make("th", { scope: "col" }, text)));
-  const body = rows.map((cells) => make("tr", null, cells.map((cell, n) => make("td", { "data-head": heads[n] }, cell))));
-  return make("table", null, make("caption", { class: "unseen" }, caption), make("thead", null, head), make("tbody", null, body));
+  const cell = (content, n) => make("td", { "data-head": heads[n] }, content);
+  return make("table", make("caption.unseen", caption),
+    make("thead", make("tr", heads.map((text) => make("th", { scope: "col" }, text)))),
+    make("tbody", rows.map((cells) => make("tr", cells.map(cell)))));
 }
 
 /** Whether Control, or Command, is held. */
@@ -28,26 +37,25 @@ export const held = ({ ctrlKey, metaKey }) => ctrlKey || metaKey;
 
 export const sends = (event) => event.key === "Enter" && held(event);
 
-/** Take files from a file input, and from drops anywhere on the page while `part` is in sight. */
+/** Take files from an input, and from drops anywhere on the page while `part` is in sight. */
 export function takeFiles(input, part, take) {
-  input.addEventListener("change", () => {
+  input.onchange = () => {
     take([...input.files]);
     input.value = "";
-  });
+  };
   const onDrag = (event) => {
     if (!part.checkVisibility() || !event.dataTransfer.types.includes("Files")) return;
     event.preventDefault();
     document.body.classList.toggle("over", event.type === "dragover");
     if (event.type === "drop") take([...event.dataTransfer.files]);
   };
-  for (const name of ["dragover", "dragleave", "drop"]) document.addEventListener(name, onDrag);
+  for (const name of ["dragover", "dragleave", "drop"]) addEventListener(name, onDrag);
 }
 
 /** Put text on the clipboard, also where the page came without TLS; resolves to whether it worked. */
 export async function copy(text) {
   if (await navigator.clipboard?.writeText(text).then(() => true, () => false)) return true;
-  const field = make("textarea", { readonly: true, class: "unseen" });
-  field.value = text;
+  const field = make("textarea.unseen", { value: text });
   find("body").append(field);
   field.select();
   const copied = document.execCommand("copy");
@@ -55,33 +63,15 @@ export async function copy(text) {
   return copied;
 }
 
-export function styled(name) {
-  return new Promise((resolve) => {
-    find("head").append(make("link", { rel: "stylesheet", href: `static/${name}.css`, onload: resolve, onerror: resolve }));
-  });
-}
+export const styled = (name) => new Promise((onload) => {
+  find("head").append(make("link", { rel: "stylesheet", href: `static/${name}.css`, onload, onerror: onload }));
+});
 
-export function settled(act, pause_ms) {
-  let timer = 0;
-  return () => {
-    clearTimeout(timer);
-    timer = setTimeout(act, pause_ms);
-  };
-}
-
-export function atMost(act, pause_ms) {
-  let timer = 0;
-  return () => {
-    timer ||= setTimeout(() => { timer = 0; act(); }, pause_ms);
-  };
-}
-
-export function confirm(question, consequence, yes = "Delete") {
-  const dialog = find("#confirm");
-  find("h2", dialog).textContent = question;
-  find("p", dialog).textContent = consequence;
-  find("[value=yes]", dialog).textContent = yes;
-  return answered(dialog).then((answer) => answer === "yes");
+/** Return a function that has `act` done soon, once for all calls until then; with the next frame unless told. */
+export function soon(act, pause_ms) {
+  let due = 0;
+  const run = () => { due = 0; act(); };
+  return () => { due ||= pause_ms ? setTimeout(run, pause_ms) : requestAnimationFrame(run); };
 }
 
 /** Open a dialog; resolves to the value of the button that closed it. */
@@ -89,57 +79,60 @@ export function answered(dialog) {
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true });
+    dialog.onclose = () => resolve(dialog.returnValue);
   });
+}
+
+export async function confirm(question, consequence, yes = "Delete") {
+  const dialog = find("#confirm");
+  find("h2", dialog).textContent = question;
+  find("p", dialog).textContent = consequence;
+  find("[value=yes]", dialog).textContent = yes;
+  return (await answered(dialog)) === "yes";
 }
 
 /** Tell what went wrong; a part that this server lacks is no fault of the reader's. */
 export const sentence = (error, part = "This") =>
   error.code === "not_found" ? `${part} is not available on this server.` : error.message;
 
-export const trouble = (error, part) => make("p", { class: "bad", role: "alert" }, sentence(error, part));
+export const trouble = (error) => make("p.bad", { role: "alert" }, sentence(error));
 
 export const count = (value) => value.toLocaleString("en");
 
-export const counted = (value, one, more = `${one}s`) => `${count(value)} ${value === 1 ? one : more}`;
+export const counted = (value, one) => `${count(value)} ${one}${value === 1 ? "" : "s"}`;
 
 export function bytes(value) {
   if (value < 1000) return `${value} B`;
-  const power = value < 999_500 ? 1 : value < 999_950_000 ? 2 : 3;
-  return `${(value / 1000 ** power).toFixed(power > 1 ? 1 : 0)} ${["kB", "MB", "GB"][power - 1]}`;
+  return value < 999_500 ? `${(value / 1e3).toFixed()} kB` : `${(value / 1e6).toFixed(1)} MB`;
 }
 
 export const duration = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
-
-export const time = (iso) => new Date(iso).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
 
 const UNITS = [["year", 31_557_600], ["month", 2_629_800], ["day", 86_400], ["hour", 3600], ["minute", 60]];
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 
 function since(iso) {
-  const passed_s = Math.max(0, (Date.now() - new Date(iso)) / 1000);
-  const [unit, long_s] = UNITS.find(([, one_s]) => passed_s >= one_s) ?? ["now", 1];
-  return unit === "now" ? "just now" : relative.format(-Math.floor(passed_s / long_s), unit);
+  const passed_s = (Date.now() - new Date(iso)) / 1000;
+  const [unit, long_s] = UNITS.find(([, one_s]) => passed_s >= one_s) ?? [];
+  return unit ? relative.format(-Math.floor(passed_s / long_s), unit) : "just now";
 }
 
 /** Tell a time as "3 minutes ago", the exact one on hover; it keeps up with the clock. */
-export const ago = (iso) => make("time", { datetime: iso, title: time(iso) }, since(iso));
+export function ago(iso) {
+  const title = new Date(iso).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+  return make("time", { dateTime: iso, title }, since(iso));
+}
 
 setInterval(() => {
   for (const one of document.querySelectorAll("time[title]")) one.textContent = since(one.dateTime);
 }, 30_000);
 
-const two = (value) => String(value).padStart(2, "0");
+const days = new Intl.DateTimeFormat("sv"); // YYYY-MM-DD
 
-/** Return the day, YYYY-MM-DD: the reader's of a UTC time, the camera's of one without zone. */
-export function dayOf(iso) {
-  if (!iso.endsWith("Z")) return iso.slice(0, 10);
-  const date = new Date(iso);
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-}
+/** Return the day: the reader's of a UTC time, the camera's of one without zone. */
+export const dayOf = (iso) => (iso.endsWith("Z") ? days.format(new Date(iso)) : iso.slice(0, 10));
 
 export function dayName(day) {
-  const days = Math.round((new Date(dayOf(new Date().toISOString())) - new Date(day)) / 86_400_000);
-  if (days === 0 || days === 1) return ["Today", "Yesterday"][days];
-  return new Date(day).toLocaleDateString("en-GB", { dateStyle: "long", timeZone: "UTC" });
+  const passed = Math.round((new Date(days.format()) - new Date(day)) / 86_400_000);
+  return ["Today", "Yesterday"][passed] ?? new Date(day).toLocaleDateString("en-GB", { dateStyle: "long", timeZone: "UTC" });
 }

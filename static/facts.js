@@ -3,23 +3,22 @@ import { ago, bytes, count, duration, make, table, terms } from "./dom.js";
 
 const MAP = "https://www.openstreetmap.org/";
 
-export function facts(image) {
-  const { width, height, format, size_bytes, datetime } = image.metadata ?? {};
-  const exif = image.exif ?? {};
-  const { caption_source: source } = image;
-  const rows = [
-    ["Uploaded", ago(image.uploaded_at)],
-    ["Taken", datetime && taken(datetime)],
-    ["Size", width && `${count(width)} × ${count(height)} px`],
-    ["File", format && `${format.toUpperCase()}, ${bytes(size_bytes)}`],
-    ["Camera", camera(exif)],
-    ["Lens", exif.LensModel],
-    ["Exposure", exposure(exif)],
-    ["Place", place(exif)],
-    ["Processed in", image.processing_time_ms !== null && duration(image.processing_time_ms)],
-    ["Captioned by", source && (source.provider === "human" ? "a person" : source.model ?? source.provider)],
-  ];
-  return [make("dl", null, terms(rows.filter(([, value]) => value))), ...tags(exif)];
+export function facts({ metadata, exif, caption_source: source, uploaded_at, processing_time_ms }) {
+  const { width, height, format, size_bytes, datetime } = metadata ?? {};
+  const tags = exif ?? {};
+  const rows = {
+    Uploaded: ago(uploaded_at),
+    Taken: datetime && taken(datetime),
+    Size: width && `${count(width)} × ${count(height)} px`,
+    File: format && `${format.toUpperCase()}, ${bytes(size_bytes)}`,
+    Camera: camera(tags),
+    Lens: tags.LensModel,
+    Exposure: exposure(tags),
+    Place: place(tags),
+    "Processed in": processing_time_ms !== null && duration(processing_time_ms),
+    "Captioned by": source && (source.provider === "human" ? "a person" : source.model ?? source.provider),
+  };
+  return [make("dl", terms(Object.entries(rows).filter(([, value]) => value))), listed(Object.entries(tags))];
 }
 
 function taken(datetime) {
@@ -36,13 +35,11 @@ function camera({ Make: maker = "", Model: model = "" }) {
 const number = (value) => (Number.isFinite(value) && value > 0 ? value : 0);
 const short = (value) => Number(value.toFixed(1));
 
-function exposure(exif) {
-  const time_s = number(exif.ExposureTime);
-  const time = time_s && (time_s < 0.3 ? `1/${Math.round(1 / time_s)}` : short(time_s));
-  const iso = [exif.PhotographicSensitivity ?? exif.ISOSpeedRatings].flat()[0];
-  const [stop, long, full] = [exif.FNumber, exif.FocalLength, exif.FocalLengthIn35mmFilm].map(number);
+function exposure(tags) {
+  const [time_s, stop, long, full] = [tags.ExposureTime, tags.FNumber, tags.FocalLength, tags.FocalLengthIn35mmFilm].map(number);
+  const [iso] = [tags.PhotographicSensitivity ?? tags.ISOSpeedRatings].flat();
   return [
-    time && `${time} s`,
+    time_s && `${time_s < 0.3 ? `1/${Math.round(1 / time_s)}` : short(time_s)} s`,
     stop && `f/${short(stop)}`,
     number(iso) && `ISO ${iso}`,
     long && `${short(long)} mm${full && full !== long ? ` (${full} mm equivalent)` : ""}`,
@@ -63,7 +60,7 @@ function degrees(parts, negative) {
   return Number(((whole + minutes / 60 + seconds / 3600) * (negative ? -1 : 1)).toFixed(5));
 }
 
-function tags(exif) {
-  const rows = Object.entries(exif).map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : value]);
-  return rows.length ? [make("details", null, make("summary", null, `EXIF, tags: ${rows.length}`), table("EXIF", ["Tag", "Value"], rows))] : [];
+function listed(tags) {
+  const rows = tags.map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : value]);
+  return rows.length ? make("details", make("summary", `EXIF, tags: ${rows.length}`), table("EXIF", ["Tag", "Value"], rows)) : "";
 }

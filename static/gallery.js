@@ -1,7 +1,7 @@
 // The gallery: pages loaded ahead, each picture once, new ones on top, processing ones live.
 import { get, post, request } from "./api.js";
-import { button, count, counted, find, sentence } from "./dom.js";
-import { Mosaic } from "./mosaic.js";
+import { button, counted, find, sentence } from "./dom.js";
+import * as mosaic from "./mosaic.js";
 import * as stats from "./stats.js";
 import * as tile from "./tile.js";
 import { busy, watch } from "./watch.js";
@@ -10,22 +10,25 @@ const TILE = innerWidth < 720 ? 24_000 : 45_000; // px of the window a picture: 
 const PAGE = { least: 60, most: 500 };
 const AHEAD = 2; // windows
 
+const { items } = mosaic;
 const more = find("#more");
 const known = new Map(); // id -> record; null of what is gone, which an older list may still name
 const watched = new Set();
 export const filter = { q: "", status: "", label: "" };
 let walk = null; // through the pages of the present filter: where to go on, and how to stop
 
-export const mosaic = new Mosaic(find("#tiles"), { ...tile, create: (one) => tile.create(one, query()), load: loadTile }, (below_px) => {
-  if (walk && !walk.broken && below_px < (scrollY ? AHEAD * innerHeight : 0)) load(walk);
+mosaic.hear({
+  create: (item) => tile.create(item, query()),
+  load(element, item) {
+    tile.load(element, item);
+    if (item.status === "processing" && !watched.has(item.id)) follow(item.id);
+  },
+  below(px) {
+    if (walk && !walk.broken && px < (scrollY ? AHEAD * innerHeight : 0)) load(walk);
+  },
 });
 
-function loadTile(element, item) {
-  tile.load(element, item);
-  if (item.status === "processing" && !watched.has(item.id)) follow(item.id);
-}
-
-export function follow(id) {
+function follow(id) {
   watched.add(id);
   watch(id, (now) => {
     if (!now || !busy(now)) watched.delete(id);
@@ -57,18 +60,19 @@ export function query() {
 export function add(image) {
   stats.refresh();
   if (filter.q || filter.label || !["", "processing"].includes(filter.status) || known.has(image.image_id)) return;
-  mosaic.items.unshift(keep(image));
+  items.unshift(keep(image));
   mosaic.arrangeSoon();
   tell();
 }
 
+/** Bring a picture up to what is known now; null of one that is gone. */
 export function update(id, image) {
   stats.refresh();
   const before = known.get(id);
   if (!image) known.set(id, null);
   if (!before) return;
   if (!image) {
-    mosaic.remove(mosaic.items.indexOf(before));
+    mosaic.remove(before);
     dispatchEvent(new CustomEvent("gone", { detail: before }));
     return tell();
   }
@@ -96,20 +100,19 @@ export async function erase(id) {
 
 /** Return the picture `step` places after `id` in the gallery, null beyond its ends. */
 export async function neighbour(id, step) {
-  const n = mosaic.items.indexOf(known.get(id));
+  const n = items.indexOf(known.get(id));
   if (n < 0) return null;
-  if (n + step >= mosaic.items.length) await load(walk);
-  return mosaic.items[n + step] ?? null;
+  if (n + step >= items.length) await load(walk);
+  return items[n + step] ?? null;
 }
 
-/** Load all that the filter finds; `tell` hears how many there are. Throws ApiError. */
-export async function loadRest(tell) {
+/** Load all that the filter finds; `heard` is told how many there are. */
+export async function loadRest(heard) {
   const now = walk;
   while (now.next && now === walk) {
-    const before = mosaic.items.length;
     await load(now);
-    if (mosaic.items.length === before) throw new Error(more.textContent);
-    tell(mosaic.items.length);
+    if (now.broken) throw new Error(more.textContent);
+    heard(items.length);
   }
 }
 
@@ -122,39 +125,37 @@ function keep(image) {
 }
 
 function load(walk) {
-  if (walk.next) {
-    walk.loading ??= loadPage(walk).then((first) => {
-      walk.loading = null;
-      mosaic.arrange(first); // which asks for more where the window is not full
-    });
-  }
+  if (walk.next) walk.loading ??= loadPage(walk);
   return walk.loading;
 }
 
 async function loadPage(walk) {
-  const held = mosaic.items.length;
+  const { signal } = walk.stop;
+  const held = items.length;
   if (!held) more.textContent = "Loading…";
   try {
-    const { status } = filter;
-    const state = status === "uncaptioned" ? { status: "", caption_status: "failed" } : {};
-    const first = { ...filter, ...state, limit: Math.max(8, Math.min(100, Math.ceil((innerWidth * innerHeight) / TILE))) };
-    const page = await get(walk.next, walk.next.includes("?") ? {} : first, walk.stop.signal);
-    if (walk.stop.signal.aborted) return;
+    const { data, next } = await get(walk.next, walk.next.includes("?") ? {} : firstPage(), signal);
+    signal.throwIfAborted();
     walk.broken = false;
-    mosaic.items.push(...page.data.filter((image) => !known.has(image.image_id)).map(keep));
+    items.push(...data.filter((image) => !known.has(image.image_id)).map(keep));
     const limit = Math.min(PAGE.most, Math.max(PAGE.least, held >> 1));
-    walk.next = page.next?.replace(/([?&]limit=)\d+/, `$1${limit}`);
+    walk.next = next?.replace(/([?&]limit=)\d+/, `$1${limit}`);
     tell();
   } catch (error) {
-    if (walk.stop.signal.aborted) return;
+    if (signal.aborted) return;
     walk.broken = true; // until the reader asks again
     more.replaceChildren(sentence(error, "The gallery"), " ", button("Retry", () => load(walk)));
   }
-  return held;
+  walk.loading = null;
+  mosaic.arrange(held); // which asks for more where the window is not full
+}
+
+function firstPage() {
+  const state = filter.status === "uncaptioned" && { status: "", caption_status: "failed" };
+  return { ...filter, ...state, limit: Math.max(8, Math.min(100, Math.ceil((innerWidth * innerHeight) / TILE))) };
 }
 
 function tell() {
-  const shown = mosaic.items.length;
   const none = query() ? "Nothing found." : "No pictures yet. The first one starts the gallery.";
-  more.textContent = shown ? `${counted(shown, "picture")}${walk.next ? ", more below" : ""}` : none;
+  more.textContent = items.length ? `${counted(items.length, "picture")}${walk.next ? ", more below" : ""}` : none;
 }

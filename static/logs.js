@@ -2,31 +2,38 @@
 import { get, request } from "./api.js";
 import { button, confirm, count, find, make, sentence, styled, table, takeFiles } from "./dom.js";
 import { Uploads } from "./uploads.js";
-import { open as openViewer } from "./viewer.js";
+import * as viewer from "./viewer.js";
 
 const place = find("#logs");
-const shelf = make("div", { class: "wide logs" });
-const intake = takeIn();
-let viewer = null;
+const shelf = make("div.wide.logs");
+const done = make("p", { role: "status" });
+const name = make("input", { maxlength: 100, placeholder: "as the file" });
+const csv = make("input", { type: "file", id: "csv", accept: ".csv,.las,.dlis,text/csv" });
+const rows = make("div.uploads", make("p", { role: "status" }));
+const uploads = new Uploads(rows, { path: "api/frames", form, done: told, explain });
+const intake = make("div.row.intake",
+  make("label.field", "Name of the log", name),
+  make("label.drop", csv, make("span", make("b", "Drop a CSV here"), " or ", make("u", "choose a file")),
+    make("small", "depth, then pixel values 0 to 255")));
+
+takeFiles(csv, place, (files) => uploads.add(files));
 await styled("logs");
 
-export async function open(name, query) {
-  viewer?.leave();
-  viewer = name ? await openViewer(place, name, query) : list();
-}
-
-function list() {
-  place.replaceChildren(make("h1", null, "Depth logs"), ...intake, shelf);
+export function open(log, query) {
+  viewer.leave();
+  if (log) return viewer.open(place, log, query);
+  place.replaceChildren(make("h1", "Depth logs"), intake, rows, done, shelf);
   fill();
 }
 
 async function fill() {
   try {
     const logs = await all("api/frames/logs");
-    const none = make("p", { class: "note" }, "No depth logs yet.");
-    shelf.replaceChildren(logs.length ? table("Depth logs", ["Log", "Depths", "Step", "Rows", "Width", ""], logs.map(row)) : none);
+    shelf.replaceChildren(logs.length
+      ? table("Depth logs", ["Log", "Depths", "Step", "Rows", "Width", ""], logs.map(row))
+      : make("p.note", "No depth logs yet."));
   } catch (error) {
-    shelf.replaceChildren(make("p", { class: "note" }, sentence(error, "The depth-log part")));
+    shelf.replaceChildren(make("p.note", sentence(error, "The depth-log part")));
   }
 }
 
@@ -35,47 +42,36 @@ async function all(link) {
   return next ? [...data, ...(await all(next))] : data;
 }
 
+const path = (log) => `logs/${encodeURIComponent(log)}`;
+
 function row({ log, depth_min, depth_max, depth_step, rows, source_width }) {
-  const link = make("a", { href: `#/logs/${encodeURIComponent(log)}` }, log);
   const step = depth_step === null ? "–" : Number(depth_step.toPrecision(6));
-  const remove = button("Delete", () => erase(log, rows), { class: "danger", "aria-label": `Delete ${log}` });
-  return [link, `${depth_min} to ${depth_max}`, step, count(rows), source_width, remove];
+  const remove = button("Delete", () => erase(log, rows), { className: "danger", ariaLabel: `Delete ${log}` });
+  return [make("a", { href: `#/${path(log)}` }, log), `${depth_min} to ${depth_max}`, step, count(rows), source_width, remove];
 }
 
 async function erase(log, rows) {
   if (!(await confirm(`Delete the log ${log}?`, `${count(rows)} rows are gone for good.`))) return;
-  await request("DELETE", `api/frames/logs/${encodeURIComponent(log)}`).catch(() => {});
+  await request("DELETE", `api/frames/${path(log)}`).catch(() => {});
   fill();
 }
 
-function takeIn() {
-  const input = make("input", { type: "file", id: "csv", accept: ".csv,.las,.dlis,text/csv" });
-  const name = make("input", { maxlength: 100, placeholder: "as the file" });
-  const done = make("p", { role: "status" });
-  const rows = make("div", { class: "uploads" }, make("p", { role: "status" }));
-  const ask = make("span", null, make("b", null, "Drop a CSV here"), " or ", make("u", null, "choose a file"));
-  const area = make("label", { class: "drop" }, input, ask, make("small", null, "depth, then pixel values 0 to 255"));
-  const told = (answer) => { done.textContent = summary(answer); fill(); };
-  const uploads = new Uploads(rows, { path: "api/frames", form: (file) => csvForm(file, name.value.trim()), done: told, explain });
-  takeFiles(input, place, (files) => uploads.add(files));
-  return [make("div", { class: "row intake" }, make("label", { class: "field" }, "Name of the log", name), area), rows, done];
+function form(file) {
+  const body = new FormData();
+  body.append("log", name.value.trim().replaceAll("/", " ") || file.name.replace(/\.csv$/i, "").slice(0, 100));
+  body.append("file", file);
+  return body;
 }
 
-function csvForm(file, name) {
-  const form = new FormData();
-  form.append("log", name.replaceAll("/", " ") || file.name.replace(/\.csv$/i, "").slice(0, 100));
-  form.append("file", file);
-  return form;
-}
-
-function summary({ log, rows, replaced, depth_min, depth_max }) {
+function told({ log, rows, replaced, depth_min, depth_max }) {
   const again = replaced ? `, ${count(replaced)} of them replaced` : "";
-  return `${log}: ${count(rows)} rows from ${depth_min} to ${depth_max}${again}.`;
+  done.textContent = `${log}: ${count(rows)} rows from ${depth_min} to ${depth_max}${again}.`;
+  fill();
 }
 
 function explain({ details }) {
-  if (!details?.errors) return [];
-  const rows = details.errors.map(({ line, column, found, expected }) => [line, column ?? "", found ?? "", expected ?? ""]);
-  const more = details.more ? `and ${count(details.more)} more` : "";
-  return [make("div", { class: "wide", tabindex: 0, role: "group", "aria-label": "Faults in the file" }, table("Faults", ["Line", "Column", "Found", "Expected"], rows), more)];
+  if (!details?.errors) return null;
+  const rows = details.errors.map(({ line, column, found, expected }) => [line, column, found, expected]);
+  return make("div.wide", { tabIndex: 0, role: "group", ariaLabel: "Faults in the file" },
+    table("Faults", ["Line", "Column", "Found", "Expected"], rows), details.more ? `and ${count(details.more)} more` : "");
 }

@@ -1,4 +1,7 @@
 // Rows of pictures: all of them are laid out, only those near the window have elements.
+import { find, soon } from "./dom.js";
+import * as tile from "./tile.js";
+
 const GAP = 12;
 const FOOT = 28; // px for the words under a picture
 const HEAD = 34; // px for a date over it
@@ -6,18 +9,46 @@ const HIGH = { wide: 200, narrow: 116, from: 720 }; // px; the narrow one below 
 const STRETCH = { full: 1.15, most: 1.35 }; // of that height: what closes a row, what a row may grow to
 const FLING = 0.6; // windows a frame, from which on pictures only pass by
 
-/** Cut items into rows from number `first` on, beginning at `top`; full rows are exactly `width` wide. */
-function layOut(items, first, top, width) {
+export const list = find("#tiles");
+export const items = []; // all that are loaded
+const made = new Map(); // item -> element, of what is near
+const rows = []; // {top, height, begin, end, head, places, first}
+let width = 0;
+let seen_px = 0; // where the list was at the last drawing
+let calm = 0;
+const hooks = {};
+
+/** `create` and `load` hear of tiles, `below` of how many px are laid out below the window, `drawn` of each drawing. */
+export const hear = (more) => Object.assign(hooks, more);
+
+const starts = (n) => n === 0 || items[n].day !== items[n - 1].day;
+const bottom = (row) => (row ? row.top + row.head + row.height + FOOT : 0);
+const listTop = () => list.getBoundingClientRect().top;
+const rowOf = (n) => lowest((row) => row.end > n);
+
+/** Return the lowest number of a row from which on `test` holds; their count where it never does. */
+function lowest(test) {
+  let [low, high] = [0, rows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (test(rows[middle])) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** Cut items into rows from number `begin` on, the first at `top`; full rows are exactly as wide as the list. */
+function layOut(begin, top) {
   const high = width < HIGH.from ? HIGH.narrow : HIGH.wide;
-  const rows = [];
-  let [begin, sum] = [first, 0];
-  for (let n = first; n < items.length; n += 1) {
-    if (n > begin && starts(items, n) && items[begin].day === items[n - 1].day && sum * high > width * 0.6) close(n);
+  const found = [];
+  let sum = 0;
+  for (let n = begin; n < items.length; n += 1) {
+    if (n > begin && starts(n) && items[begin].day === items[n - 1].day && sum * high > width * 0.6) close(n);
     sum += items[n].ratio; // a day shorter than a row shares it
     if (heightOf(n + 1) <= high * STRETCH.full) close(n + 1);
   }
   if (begin < items.length) close(items.length);
-  return rows;
+  return found;
 
   function heightOf(end) {
     return (width - GAP * (end - begin - 1)) / sum;
@@ -25,183 +56,131 @@ function layOut(items, first, top, width) {
 
   function close(end) {
     const height = heightOf(end) <= high * STRETCH.most ? heightOf(end) : high;
-    const headed = items.slice(begin, end).some((_, k) => starts(items, begin + k));
-    rows.push({ top, height, begin, end, head: headed ? HEAD : 0, first: items[begin] });
-    top += rows.at(-1).head + height + FOOT + GAP;
+    const row = { top, height, begin, end, head: 0, places: [], first: items[begin] };
+    for (let [n, left] = [begin, 0]; n < end; n += 1) {
+      row.places.push({ left, width: items[n].ratio * height });
+      left += items[n].ratio * height + GAP;
+      if (starts(n)) row.head = HEAD;
+    }
+    found.push(row);
+    top = bottom(row) + GAP;
     [begin, sum] = [end, 0];
   }
 }
 
-const starts = (items, n) => n === 0 || items[n].day !== items[n - 1].day;
+/** Lay out again from item `first` on; what the reader sees stays where it is. */
+export function arrange(first = 0) {
+  width = list.clientWidth;
+  if (!width) return;
+  const above = -listTop();
+  const anchor = !first && above > 0 && rows[lowest((row) => bottom(row) > above)];
+  const kept = Math.max(0, Math.min(rowOf(first - 1), rows.length - 1));
+  const { begin, top } = rows[kept] ?? { begin: 0, top: 0 };
+  rows.splice(kept, Infinity, ...layOut(begin, top));
+  list.style.height = `${bottom(rows.at(-1))}px`;
+  const n = anchor ? items.indexOf(anchor.first) : -1;
+  if (n >= 0) scrollBy(0, rows[rowOf(n)].top - anchor.top);
+  draw();
+}
 
-const bottom = (row) => row.top + row.head + row.height + FOOT;
+export const arrangeSoon = soon(arrange);
 
-export class Mosaic {
-  items = [];
-  #rows = [];
-  #made = new Map(); // id -> element, of what is near
-  #width = 0;
-  #seen_px = 0; // where the list was at the last drawing
-  #frame = 0;
-  #later = 0;
-  #calm = 0;
+export function clear() {
+  items.length = rows.length = 0;
+  made.clear();
+  list.replaceChildren();
+}
 
-  /** `tile` creates, fills, dates and loads elements; `below` hears how many px are laid out below the window. */
-  constructor(list, tile, below) {
-    Object.assign(this, { list, tile, below });
-    for (const name of ["scroll", "resize"]) addEventListener(name, () => this.#soon(), { passive: true });
-    new ResizeObserver(() => list.clientWidth !== this.#width && this.arrange()).observe(list);
+export function remove(item) {
+  items.splice(items.indexOf(item), 1);
+  made.get(item)?.remove();
+  made.delete(item);
+  arrangeSoon();
+}
+
+export const element = (item) => made.get(item);
+
+export function refresh(item) {
+  const element = made.get(item);
+  if (!element) return;
+  tile.fill(element, item);
+  tile.load(element, item);
+}
+
+/** Scroll item `n` into sight and return its element. */
+export function reveal(n) {
+  const row = rows[rowOf(n)];
+  const above = listTop() + row.top - 8;
+  const below = listTop() + bottom(row) + 8 - innerHeight;
+  scrollBy(0, Math.min(above, Math.max(0, below)));
+  draw();
+  return made.get(items[n]);
+}
+
+/** Return the number of the item `step` rows below item `n`, nearest to its middle. */
+export function beside(n, step) {
+  const middles = ({ places }) => places.map(({ left, width }) => left + width / 2);
+  const at = rowOf(n);
+  const row = rows[Math.min(rows.length - 1, Math.max(0, at + step))];
+  const wanted = middles(rows[at])[n - rows[at].begin];
+  const far = middles(row).map((middle) => Math.abs(middle - wanted));
+  return row.begin + far.indexOf(Math.min(...far));
+}
+
+function draw() {
+  if (!list.checkVisibility()) return;
+  const top = listTop();
+  const flung = Math.abs(top - seen_px) > innerHeight * FLING;
+  seen_px = top;
+  clearTimeout(calm);
+  if (flung) calm = setTimeout(draw, 90);
+  show(near(-top), flung);
+  hooks.drawn?.();
+  hooks.below(bottom(rows.at(-1)) + top - innerHeight);
+}
+
+for (const name of ["scroll", "resize"]) addEventListener(name, soon(draw), { passive: true });
+new ResizeObserver(() => list.clientWidth !== width && arrange()).observe(list);
+
+/** Return the rows a window above and below `top`, and that of the tile with the focus. */
+function near(top) {
+  const from = lowest((row) => bottom(row) > top - innerHeight);
+  const to = lowest((row) => row.top > top + 2 * innerHeight);
+  const focus = list.contains(document.activeElement) ? rowOf(document.activeElement.closest("li").n) : from;
+  const own = focus < from || focus >= to ? rows.slice(focus, focus + 1) : [];
+  const all = rows.slice(from, to);
+  return focus < from ? [...own, ...all] : [...all, ...own];
+}
+
+function show(near, flung) {
+  const wanted = new Set(near.flatMap(({ begin, end }) => items.slice(begin, end)));
+  for (const [item, element] of made) {
+    if (wanted.has(item)) continue;
+    made.delete(item);
+    element.remove();
   }
-
-  /** Lay out again from item `first` on; what the reader sees stays where it is. */
-  arrange(first = 0) {
-    this.#width = this.list.clientWidth;
-    if (!this.#width) return;
-    const anchor = first ? null : this.#anchor();
-    const kept = Math.max(0, Math.min(this.#rowOf(first - 1), this.#rows.length - 1));
-    const { begin, top } = (first && this.#rows[kept]) || { begin: 0, top: 0 };
-    this.#rows.splice(first ? kept : 0, Infinity, ...layOut(this.items, begin, top, this.#width));
-    this.list.style.height = `${this.#rows.length ? bottom(this.#rows.at(-1)) : 0}px`;
-    const n = anchor ? this.items.indexOf(anchor.first) : -1;
-    if (n >= 0) scrollBy(0, this.#rows[this.#rowOf(n)].top - anchor.top);
-    this.#draw();
-  }
-
-  clear() {
-    this.items = [];
-    this.#rows = [];
-    this.#made.clear();
-    this.list.replaceChildren();
-  }
-
-  remove(n) {
-    const [{ id }] = this.items.splice(n, 1);
-    this.#made.get(id)?.remove();
-    this.#made.delete(id);
-    this.arrangeSoon();
-  }
-
-  arrangeSoon() {
-    this.#later ||= requestAnimationFrame(() => { this.#later = 0; this.arrange(); });
-  }
-
-  element = (id) => this.#made.get(id);
-
-  refresh(item) {
-    const element = this.#made.get(item.id);
-    if (!element) return;
-    this.tile.fill(element, item);
-    this.tile.load(element, item);
-  }
-
-  reveal(n) {
-    const row = this.#rows[this.#rowOf(n)];
-    const top = this.#top() + row.top - 8;
-    const over = this.#top() + bottom(row) + 8 - innerHeight;
-    if (top < 0) scrollBy(0, top);
-    else if (over > 0) scrollBy(0, over);
-    this.#draw();
-    return this.#made.get(this.items[n].id);
-  }
-
-  /** Return the number of the item `rows` rows below item `n`, nearest to its middle. */
-  beside(n, rows) {
-    const at = this.#rowOf(n);
-    const row = this.#rows[Math.min(this.#rows.length - 1, Math.max(0, at + rows))];
-    const middles = (places) => places.map(({ left, width }) => left + width / 2);
-    const wanted = middles(this.#places(this.#rows[at]))[n - this.#rows[at].begin];
-    const far = middles(this.#places(row)).map((middle) => Math.abs(middle - wanted));
-    return row.begin + far.indexOf(Math.min(...far));
-  }
-
-  #top = () => this.list.getBoundingClientRect().top;
-
-  #anchor() {
-    const top = this.#top();
-    return (top < 0 && this.#rows[lowest(this.#rows, (row) => bottom(row) > -top)]) || null;
-  }
-
-  #rowOf = (n) => lowest(this.#rows, (row) => row.end > n);
-
-  #places({ begin, end, height }) {
-    let left = 0;
-    return this.items.slice(begin, end).map(({ ratio }) => {
-      const place = { left, width: ratio * height };
-      left += place.width + GAP;
-      return place;
+  let next = list.firstChild;
+  for (const row of near) {
+    row.places.forEach((_, k) => {
+      const element = place(row, k);
+      if (element === next) next = next.nextSibling;
+      else list.insertBefore(element, next);
+      if (!flung) hooks.load(element, items[row.begin + k]);
     });
-  }
-
-  #soon() {
-    this.#frame ||= requestAnimationFrame(() => { this.#frame = 0; this.#draw(); });
-  }
-
-  #draw() {
-    if (!this.list.checkVisibility()) return;
-    const top = this.#top();
-    const flung = Math.abs(top - this.#seen_px) > innerHeight * FLING;
-    this.#seen_px = top;
-    clearTimeout(this.#calm);
-    if (flung) this.#calm = setTimeout(() => this.#draw(), 90);
-    this.#show(this.#near(-top), flung);
-    this.drawn?.();
-    this.below((this.#rows.length ? bottom(this.#rows.at(-1)) : 0) + top - innerHeight);
-  }
-
-  #near(top) {
-    const from = lowest(this.#rows, (row) => bottom(row) > top - innerHeight);
-    const to = lowest(this.#rows, (row) => row.top > top + 2 * innerHeight);
-    const focus = this.list.contains(document.activeElement) ? document.activeElement.closest("li").n : -1;
-    const kept = this.#rowOf(focus);
-    const own = focus < 0 || (kept >= from && kept < to) ? [] : this.#rows.slice(kept, kept + 1);
-    const near = this.#rows.slice(from, to);
-    return kept < from ? [...own, ...near] : [...near, ...own];
-  }
-
-  #show(rows, flung) {
-    const wanted = new Set(rows.flatMap(({ begin, end }) => this.items.slice(begin, end).map(({ id }) => id)));
-    for (const [id, element] of this.#made) {
-      if (wanted.has(id)) continue;
-      this.#made.delete(id);
-      element.remove();
-    }
-    let next = this.list.firstChild;
-    for (const row of rows) {
-      const places = this.#places(row);
-      places.forEach((place, k) => {
-        const element = this.#place(row, k, places);
-        if (element === next) next = next.nextSibling;
-        else this.list.insertBefore(element, next);
-        if (!flung) this.tile.load(element, this.items[row.begin + k]);
-      });
-    }
-  }
-
-  #place(row, k, places) {
-    const n = row.begin + k;
-    const item = this.items[n];
-    const element = this.#made.get(item.id) ?? this.tile.create(item);
-    this.#made.set(item.id, element);
-    element.n = n;
-    const { left, width } = places[k];
-    const next = places.find((_, later) => later > k && starts(this.items, row.begin + later));
-    this.tile.date(element, starts(this.items, n) ? item.day : "", (next ? next.left - GAP : this.#width) - left);
-    const { style } = element;
-    style.transform = `translate(${left}px, ${row.top}px)`;
-    style.width = `${width}px`;
-    style.paddingTop = `${row.head}px`;
-    style.setProperty("--high", `${row.height}px`);
-    return element;
   }
 }
 
-/** Return the lowest index from which on `test` holds; the list's length where it never does. */
-function lowest(list, test) {
-  let [low, high] = [0, list.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (test(list[middle])) high = middle;
-    else low = middle + 1;
-  }
-  return low;
+function place({ top, height, head, begin, places }, k) {
+  const n = begin + k;
+  const item = items[n];
+  const element = made.get(item) ?? hooks.create(item);
+  made.set(item, element);
+  element.n = n;
+  const { left } = places[k];
+  const next = places.find((_, later) => later > k && starts(begin + later));
+  tile.date(element, starts(n) && item.day, (next ? next.left - GAP : width) - left);
+  const style = { transform: `translate(${left}px, ${top}px)`, width: `${places[k].width}px`, paddingTop: `${head}px` };
+  Object.assign(element.style, style);
+  element.style.setProperty("--high", `${height}px`);
+  return element;
 }

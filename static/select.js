@@ -1,20 +1,21 @@
 // Which tile the keyboard is on, and which pictures are selected.
 import { find, held } from "./dom.js";
 import * as gallery from "./gallery.js";
+import * as mosaic from "./mosaic.js";
 
 const LONG_MS = 450;
 const SLACK_PX = 10;
-const { mosaic } = gallery;
-const { list } = mosaic;
-export const selected = new Map(); // id -> record, in the order of selecting
+const { items, list } = mosaic;
+export const selected = new Set(); // records, in the order of selecting
 let anchor = null; // where a range begins
+let stop = null; // the record of the one tile that the Tab key stops at
 
 const tileOf = (event) => event.target.closest?.("#tiles > li");
 
 export function choose(item, wanted) {
   item.selected = wanted;
-  if (wanted) selected.set(item.id, item);
-  else selected.delete(item.id);
+  if (wanted) selected.add(item);
+  else selected.delete(item);
   mosaic.refresh(item);
 }
 
@@ -23,26 +24,24 @@ function tell() {
   dispatchEvent(new Event("selected"));
 }
 
-export function toggle(n) {
-  const item = mosaic.items[n];
-  choose(item, !item.selected);
-  anchor = item;
+function toggle(n) {
+  anchor = items[n];
+  choose(anchor, !anchor.selected);
+  tell();
+}
+
+export function selectAll(some = items) {
+  for (const item of some) choose(item, true);
   tell();
 }
 
 function extend(n) {
-  const from = Math.max(0, mosaic.items.indexOf(anchor));
-  for (const item of mosaic.items.slice(Math.min(from, n), Math.max(from, n) + 1)) choose(item, true);
-  tell();
-}
-
-export function selectAll() {
-  for (const item of mosaic.items) choose(item, true);
-  tell();
+  const from = Math.max(0, items.indexOf(anchor));
+  selectAll(items.slice(Math.min(from, n), Math.max(from, n) + 1));
 }
 
 export function clear() {
-  for (const item of [...selected.values()]) choose(item, false);
+  for (const item of selected) choose(item, false);
   tell();
 }
 
@@ -60,79 +59,77 @@ list.addEventListener("click", (event) => {
 
 // A long press selects; the click and the menu that follow it are not wanted.
 let press = null;
-list.addEventListener("pointerdown", (event) => {
+const lift = () => clearTimeout(press?.timer);
+list.onpointerdown = (event) => {
   const tile = tileOf(event);
   if (event.pointerType === "mouse" || !tile || event.target.matches(".pick")) return;
   const timer = setTimeout(() => { press.done = true; toggle(tile.n); }, LONG_MS);
-  press = { timer, x: event.clientX, y: event.clientY, done: false };
-});
-list.addEventListener("pointermove", (event) => {
-  if (press && Math.hypot(event.clientX - press.x, event.clientY - press.y) > SLACK_PX) clearTimeout(press.timer);
-});
-for (const name of ["pointerup", "pointercancel"]) list.addEventListener(name, () => clearTimeout(press?.timer));
+  press = { timer, x: event.clientX, y: event.clientY };
+};
+list.onpointermove = ({ clientX, clientY }) => {
+  if (press && Math.hypot(clientX - press.x, clientY - press.y) > SLACK_PX) lift();
+};
+list.onpointerup = list.onpointercancel = lift;
 list.addEventListener("click", (event) => {
   if (!press?.done) return;
   press = null;
   event.preventDefault();
   event.stopImmediatePropagation();
 }, { capture: true });
-list.addEventListener("contextmenu", (event) => {
+list.oncontextmenu = (event) => {
   if (press && event.pointerType !== "mouse") event.preventDefault();
-});
+};
 
-// One tile is a stop of the Tab key; arrows go from there.
-let stop = null;
 list.addEventListener("focusin", (event) => {
   const tile = tileOf(event);
-  if (tile) stop = mosaic.items[tile.n];
+  if (tile) stop = items[tile.n];
   for (const link of list.querySelectorAll("a[tabindex='0']")) link.tabIndex = -1;
-  if (tile) find("a", tile).tabIndex = 0;
+  keepStop();
 });
-
-mosaic.drawn = keepStop;
 
 /** See to it that the Tab key finds a tile, whichever have elements just now. */
 function keepStop() {
   if (find("a[tabindex='0']", list)) return;
-  const tile = (stop && mosaic.element(stop.id)) ?? find("li", list);
+  const tile = mosaic.element(stop) ?? find("li", list);
   if (tile) find("a", tile).tabIndex = 0;
 }
 
-export function focus(n) {
+mosaic.hear({ drawn: keepStop });
+
+function focus(n) {
   const element = mosaic.reveal(n);
   if (element) find("a", element).focus({ preventScroll: true });
 }
 
+/** Put the keyboard on a picture, if the gallery shows it. */
 export function focusOn(id) {
-  const n = mosaic.items.indexOf(gallery.item(id));
+  const n = items.indexOf(gallery.item(id));
   if (n >= 0 && list.checkVisibility()) focus(n);
 }
 
-const last = () => mosaic.items.length - 1;
 const MOVES = {
   ArrowLeft: (n) => n - 1,
   ArrowRight: (n) => n + 1,
   ArrowUp: (n) => mosaic.beside(n, -1),
   ArrowDown: (n) => mosaic.beside(n, 1),
   Home: () => 0,
-  End: last,
+  End: () => Infinity,
 };
 
-list.addEventListener("keydown", (event) => {
+list.onkeydown = (event) => {
   const tile = tileOf(event);
   if (!tile || event.altKey) return;
   const { n } = tile;
   if (event.key in MOVES) {
-    const to = Math.max(0, Math.min(last(), MOVES[event.key](n)));
-    anchor ??= mosaic.items[n];
+    const to = Math.max(0, Math.min(items.length - 1, MOVES[event.key](n)));
+    anchor ??= items[n];
     if (event.shiftKey) extend(to);
     else if (!selected.size) anchor = null;
     focus(to);
-  } else if (event.key === " ") toggle(n);
-  else if (event.key === "Delete" && !selected.size) toggle(n);
+  } else if (event.key === " " || (event.key === "Delete" && !selected.size)) toggle(n);
   else return;
   event.preventDefault();
-});
+};
 
 export function onKey(event) {
   if (event.key.toLowerCase() === "a" && held(event)) selectAll();
@@ -141,7 +138,7 @@ export function onKey(event) {
   return true;
 }
 
-addEventListener("gone", ({ detail }) => selected.delete(detail.id) && tell());
+addEventListener("gone", ({ detail }) => selected.delete(detail) && tell());
 addEventListener("emptied", () => {
   selected.clear();
   anchor = stop = null;

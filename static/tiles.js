@@ -1,5 +1,4 @@
-// A log in pieces: level k cuts its depths into 2**k tiles of at most 512 rows, raw grey.
-// Colour is put on here, so that another map, or the value under the pointer, needs no request.
+// A log in pieces: level k cuts its depths into 2**k tiles of at most 512 rows, raw grey; colour is put on here.
 import { request } from "./api.js";
 
 const ROWS = 512;
@@ -7,8 +6,10 @@ const KEPT = 96;
 const IN_FLIGHT = 3;
 const PAUSE_MS = 80; // what is only passed over is never asked for
 
+const split = (key) => key.split("/").map(Number);
+
 export class Tiles {
-  #kept = new Map(); // key -> tile, the least used first
+  #kept = new Map(); // "level/index" -> tile, the least used first
   #flying = new Map(); // key -> AbortController
   #wanted = [];
   #timer = 0;
@@ -21,24 +22,25 @@ export class Tiles {
     this.deepest = Math.max(0, Math.ceil(Math.log2(Math.max(log.rows, this.extent / this.step) / ROWS)));
   }
 
-  /** Return the keys, "level/index", of the tiles that show from..to on `height_px`. */
+  /** Return the keys of the tiles that show from..to on `height_px`. */
   visible(from, to, height_px) {
     const sharp = Math.ceil(Math.log2((this.extent * height_px) / (to - from) / ROWS));
     const level = sharp < this.deepest - 1 ? Math.max(0, sharp) : this.deepest; // every row, where it is near
-    const index = (depth) => Math.min(2 ** level - 1, Math.max(0, Math.floor(((depth - this.top) / this.extent) * 2 ** level)));
+    const most = 2 ** level - 1;
+    const index = (depth) => Math.min(most, Math.max(0, Math.floor(((depth - this.top) / this.extent) * (most + 1))));
     const first = index(from);
     return Array.from({ length: index(to) - first + 1 }, (_, n) => `${level}/${first + n}`);
   }
 
   bounds(key) {
-    const [level, index] = key.split("/").map(Number);
+    const [level, index] = split(key);
     const span = this.extent / 2 ** level;
     return [this.top + index * span, this.top + (index + 1) * span];
   }
 
   /** Return the tile or, until it has come, the finest one above it that has. */
   best(key) {
-    const [level, index] = key.split("/").map(Number);
+    const [level, index] = split(key);
     return this.#kept.get(key) ?? (level ? this.best(`${level - 1}/${index >> 1}`) : null);
   }
 
@@ -78,10 +80,13 @@ export class Tiles {
     const [width, rows, first, last] = ["Width", "Rows", "Depth-Min", "Depth-Max"].map((name) => Number(response.headers.get(`X-Frame-${name}`)));
     const size = width * rows;
     const bytes = new Uint8Array(await response.arrayBuffer());
-    const [pixels, mask] = [bytes.subarray(0, size), bytes.length > size ? bytes.subarray(size) : null];
-    const values = plain ? new Uint8Array(await plain.arrayBuffer()) : pixels;
+    const pixels = bytes.subarray(0, size);
     const pitch = (last - first + this.step) / rows; // depth a row
-    return { pixels, mask, values, width, rows, pitch, top: first - this.step / 2, exact: Math.abs(pitch / this.step - 1) < 1e-3 };
+    return {
+      pixels, width, rows, pitch, top: first - this.step / 2, exact: Math.abs(pitch / this.step - 1) < 1e-3,
+      mask: bytes.length > size && bytes.subarray(size),
+      values: plain ? new Uint8Array(await plain.arrayBuffer()) : pixels,
+    };
   }
 
   #keep(key, tile) {
@@ -96,9 +101,9 @@ export class Tiles {
     const tile = key && this.best(key);
     const row = tile?.rows ? Math.floor((depth - tile.top) / tile.pitch) : -1;
     if (row < 0 || row >= tile.rows) return null;
-    const column = Math.min(tile.width - 1, Math.floor(across * tile.width));
-    const n = row * tile.width + column;
-    const hole = tile.mask?.[n] === 0;
-    return { depth: tile.top + (row + 0.5) * tile.pitch, column, width: tile.width, grey: hole ? null : tile.values[n], exact: tile.exact };
+    const { width, exact, values, mask } = tile;
+    const column = Math.min(width - 1, Math.floor(across * width));
+    const n = row * width + column;
+    return { depth: tile.top + (row + 0.5) * tile.pitch, column, width, exact, grey: mask && !mask[n] ? null : values[n] };
   }
 }

@@ -13,17 +13,15 @@ export class Uploads {
   #flying = 0;
   #done = 0;
   #faults = new Map(); // row -> [file, error]
-  #told;
-  #rows = make("ul", { "aria-label": "Uploads" });
+  #rows = make("ul", { ariaLabel: "Uploads" });
   #line = make("summary");
-  #again = button("Retry", () => this.#retry());
-  #list = make("ul", { "aria-label": "Failed uploads" });
-  #failed = make("details", { class: "faults", hidden: true }, this.#line,
-    make("div", { class: "row" }, this.#again, button("Dismiss all", () => this.#dismiss(...this.#faults.keys()))), this.#list);
+  #again = button("Retry", () => this.#retry(...this.#faults.keys()));
+  #list = make("ul", { ariaLabel: "Failed uploads" });
+  #failed = make("details.faults", { hidden: true }, this.#line,
+    make("div.row", this.#again, button("Dismiss all", () => this.#dismiss(...this.#faults.keys()))), this.#list);
 
   constructor(place, options) {
-    Object.assign(this, options);
-    this.#told = find("[role=status]", place);
+    Object.assign(this, options, { told: find("[role=status]", place) });
     place.append(this.#rows, this.#failed);
   }
 
@@ -40,8 +38,8 @@ export class Uploads {
 
   async #upload(file) {
     this.#flying += 1;
-    const bar = make("progress", { max: 1, value: 0, "aria-label": `Uploading ${file.name}` });
-    const row = make("li", null, make("b", null, file.name), bar);
+    const bar = make("progress", { max: 1, value: 0, ariaLabel: `Uploading ${file.name}` });
+    const row = make("li", make("b", file.name), bar);
     this.#rows.append(row);
     const progress = (part) => (part < 1 ? bar.setAttribute("value", part) : bar.removeAttribute("value"));
     try {
@@ -56,22 +54,19 @@ export class Uploads {
   }
 
   #fail(file, error) {
-    const retry = () => { this.#dismiss(row); this.add([file]); };
-    const row = make("li", { class: "failed" },
-      make("b", null, file.name),
-      make("span", null, error.message),
-      passing(error) && button("Retry", retry, { "aria-label": `Retry ${file.name}` }),
-      button("✕", () => this.#dismiss(row), { class: "quiet", "aria-label": `Dismiss ${file.name}` }),
-      ...(this.explain?.(error) ?? []));
+    const row = make("li.failed", make("b", file.name), make("span", error.message),
+      passing(error) && button("Retry", () => this.#retry(row), { ariaLabel: `Retry ${file.name}` }),
+      button("✕", () => this.#dismiss(row), { className: "quiet", ariaLabel: `Dismiss ${file.name}` }),
+      this.explain?.(error));
     this.#faults.set(row, [file, error]);
     this.#list.append(row);
     if (this.#faults.size < 3) this.#failed.open = this.#faults.size === 1; // the second folds them into the line
   }
 
-  #retry() {
-    const rows = [...this.#faults].filter(([, [, error]]) => passing(error));
-    this.#dismiss(...rows.map(([row]) => row));
-    this.add(rows.map(([, [file]]) => file));
+  #retry(...rows) {
+    const faults = rows.map((row) => [row, ...this.#faults.get(row)]).filter(([, , error]) => passing(error));
+    this.#dismiss(...faults.map(([row]) => row));
+    this.add(faults.map(([, file]) => file));
   }
 
   #dismiss(...rows) {
@@ -84,11 +79,11 @@ export class Uploads {
 
   #summarise() {
     const faults = [...this.#faults.values()];
-    const all = this.#done + faults.length + this.#flying + this.#waiting.length;
-    const failed = faults.length ? `, ${count(faults.length)} failed` : "";
-    this.#told.textContent = all ? `${count(this.#done)} of ${count(all)} uploaded${failed}` : "";
-    this.#failed.hidden = !faults.length;
-    this.#line.textContent = faults.length ? `${counted(faults.length, "upload")} failed: ${faults.at(-1)[1].message}` : "";
+    const failed = faults.length;
+    const all = this.#done + failed + this.#flying + this.#waiting.length;
+    this.told.textContent = all ? `${count(this.#done)} of ${count(all)} uploaded${failed ? `, ${count(failed)} failed` : ""}` : "";
+    this.#failed.hidden = !failed;
+    if (failed) this.#line.textContent = `${counted(failed, "upload")} failed: ${faults.at(-1)[1].message}`;
     this.#again.hidden = !faults.some(([, error]) => passing(error));
   }
 }

@@ -16,8 +16,7 @@ export function watch(id, update) {
 }
 
 function add(id, seen, updates) {
-  const before = waiting.get(id)?.updates ?? [];
-  waiting.set(id, { seen, updates: [...before, ...updates] });
+  waiting.set(id, { seen, updates: [...(waiting.get(id)?.updates ?? []), ...updates] });
 }
 
 async function run() {
@@ -35,12 +34,12 @@ async function run() {
 
 /** Poll one picture; false when there was no answer, or one at once and no news: slow down. */
 async function poll(id, { seen, updates }) {
-  const wait_s = seen ? 20 : 2; // the first look is short: thumbnails come before captions
+  const wait = seen ? 20 : 2; // s; the first look is short: thumbnails come before captions
   const began_ms = performance.now();
-  const image = await get(`api/images/${id}`, { wait: wait_s }).then(({ data }) => data, (error) => error);
-  if (image.status === 401) return true;
-  if (image.image_id || image.status === 404) updates.forEach((update) => update(image.image_id ? image : null));
-  if (image.status === 404 || (image.image_id && !busy(image))) return true;
-  add(id, Boolean(image.metadata), updates);
-  return performance.now() - began_ms > (wait_s - 1) * 1000;
+  const { data, status } = await get(`api/images/${id}`, { wait }).catch((error) => error);
+  const gone = status === 404;
+  if (data || gone) updates.forEach((update) => update(data ?? null));
+  if (gone || status === 401 || (data && !busy(data))) return true;
+  add(id, Boolean(data?.metadata), updates);
+  return performance.now() - began_ms > (wait - 1) * 1000;
 }

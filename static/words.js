@@ -1,7 +1,6 @@
 // Caption and labels of a picture, written in place; two people do not overwrite each other unawares.
-import { post, request } from "./api.js";
-import { button, confirm, make, sends, trouble } from "./dom.js";
-import { labelField } from "./labels.js";
+import { get, post, request } from "./api.js";
+import { button, confirm, find, make, sends, trouble } from "./dom.js";
 
 /** Fetch a picture with the ETag of what is known: {image, etag}. Throws ApiError. */
 export const fetchTagged = (id, signal) => tagged("GET", id, { signal });
@@ -14,9 +13,9 @@ async function tagged(method, id, options) {
 const patch = (id, json, etag) => tagged("PATCH", id, { json, etag });
 
 /** Change a picture's labels by a function; where somebody was faster, theirs are changed. Throws ApiError. */
-export async function changeLabels(id, change, { image, etag } = {}) {
-  const now = image ? { image, etag } : await fetchTagged(id);
-  return patch(id, { labels: change(now.image.labels) }, now.etag).catch((error) => {
+export async function changeLabels(id, change, known) {
+  const { image, etag } = known ?? (await fetchTagged(id));
+  return patch(id, { labels: change(image.labels) }, etag).catch((error) => {
     if (error.status !== 412) throw error;
     return changeLabels(id, change);
   });
@@ -25,90 +24,101 @@ export async function changeLabels(id, change, { image, etag } = {}) {
 export const adding = (names) => (labels) => [...new Set([...labels, ...names])];
 
 /** Make the caption and the labels of {image, etag}; `changed` hears of the new ones, and where the keyboard goes on. */
-export function words(known, changed) {
-  return [caption(known, changed), labels(known, changed)];
-}
+export const words = (known, changed) => [caption(known, changed), labels(known, changed)];
 
 function caption({ image, etag }, changed) {
-  const place = make("div", { class: "words" });
+  const place = make("div.words");
+  const { image_id: id, caption: text, caption_source: source } = image;
+  const human = source?.provider === "human";
+  const done = (now) => changed(now, ".edit");
   read();
   return place;
 
   function read() {
-    const text = make("p", { class: image.caption ? "caption" : "soft" }, image.caption ?? missing(image));
-    const edit = button(image.caption ? "Edit" : "Write a caption", write, { class: "small", "aria-keyshortcuts": "e", "data-act": "edit" });
-    const again = image.caption_status === "pending" || image.status !== "success" ? null
-      : button("Ask again", () => ask().catch(complain), { class: "small", title: "Have the captioner look once more" });
-    place.replaceChildren(text, make("div", { class: "row" }, edit, again ?? ""));
-    if (image.caption && image.caption_error) complain(image.caption_error);
+    const edit = button(text ? "Edit" : "Write a caption", write, { className: "small edit", ariaKeyShortcuts: "e" });
+    const asks = image.status === "success" && image.caption_status !== "pending";
+    place.replaceChildren(make(text ? "p.caption" : "p.soft", text ?? missing(image)),
+      make("div.row", edit, asks && button("Ask again", () => ask().catch(complain), { className: "small", title: "Have the captioner look once more" })));
+    if (text && image.caption_error) complain(image.caption_error);
   }
 
   function write() {
-    const field = make("textarea", { rows: 3, maxlength: 1000, "aria-label": "Caption" });
-    field.value = image.caption ?? "";
-    const save = make("button", { class: "main", title: "Ctrl+Enter" }, "Save");
-    const form = make("form", null, field, make("div", { class: "row" }, save, button("Cancel", leave)));
-    form.addEventListener("submit", (event) => {
+    const field = make("textarea", { rows: 3, maxlength: 1000, ariaLabel: "Caption", value: text ?? "" });
+    const save = make("button.main", { title: "Ctrl+Enter" }, "Save");
+    const form = make("form", field, make("div.row", save, button("Cancel", leave)));
+    form.onsubmit = async (event) => {
       event.preventDefault();
       save.disabled = true;
-      send(field.value.trim() || null).catch((error) => {
-        save.disabled = false;
-        if (error.status === 412) return clash(save);
-        complain(error);
-      });
-    });
-    field.addEventListener("keydown", (event) => {
+      await patch(id, { caption: field.value.trim() || null }, etag).then(done, (error) => refused(error, save)).catch(complain);
+      save.disabled = false;
+    };
+    field.onkeydown = (event) => {
       if (sends(event)) form.requestSubmit();
       if (event.key !== "Escape") return;
       event.preventDefault(); // it would close the picture
       leave();
-    });
+    };
     place.replaceChildren(form);
     field.focus();
   }
 
   function leave() {
     read();
-    place.querySelector("button").focus();
+    find("button", place).focus();
   }
 
-  async function send(text) {
-    changed(await patch(image.image_id, { caption: text }, etag), "[data-act=edit]");
-  }
-
-  async function clash(save) {
-    ({ image, etag } = await fetchTagged(image.image_id));
-    complain(new Error(`Somebody changed this picture meanwhile. The caption is now: ${image.caption ?? "none"}`));
+  async function refused(error, save) {
+    if (error.status !== 412) throw error;
+    const now = await fetchTagged(id);
+    etag = now.etag;
     save.textContent = "Save mine";
+    throw new Error(`Somebody changed this picture meanwhile. The caption is now: ${now.image.caption ?? "none"}`);
   }
 
   async function ask() {
-    const human = image.caption_source?.provider === "human";
     if (human && !(await confirm("Replace this caption?", "A person wrote it; a machine will write another.", "Replace"))) return;
-    await post(`api/images/${image.image_id}/caption`, human ? { overwrite_human: true } : {});
-    changed(await fetchTagged(image.image_id), "[data-act=edit]");
+    await post(`api/images/${id}/caption`, human ? { overwrite_human: true } : {});
+    done(await fetchTagged(id));
   }
 
   function complain(error) {
-    place.querySelector(".bad")?.remove();
+    find(".bad", place)?.remove();
     place.append(trouble(error));
   }
 }
 
-function missing(image) {
-  if (image.status === "failed") return image.error;
-  if (!image.metadata) return "The picture is being processed…";
-  const why = image.caption_error?.message;
-  const reasons = { pending: why ? `No caption yet: ${why}` : "A caption is being written…", failed: `No caption: ${why}` };
-  return reasons[image.caption_status] ?? "No caption yet.";
+function missing({ status, error, metadata, caption_error, caption_status }) {
+  if (status === "failed") return error;
+  if (!metadata) return "The picture is being processed…";
+  const why = caption_error?.message;
+  if (why) return `No caption${caption_status === "failed" ? "" : " yet"}: ${why}`;
+  return caption_status === "pending" ? "A caption is being written…" : "No caption yet.";
 }
 
 function labels(known, changed) {
-  const { image } = known;
-  const place = make("div", { class: "row chips" });
-  const change = (how) => changeLabels(image.image_id, how, known).then((now) => changed(now, ".label-field"), (error) => place.append(trouble(error)));
-  const drop = (name) => button("✕", () => change((all) => all.filter((one) => one !== name)), { class: "quiet", "aria-label": `Remove the label ${name}` });
-  const chip = (name) => make("span", { class: "chip" }, make("a", { href: `#/?${new URLSearchParams({ label: name })}` }, name), drop(name));
-  place.append(...image.labels.map(chip), labelField("Add label", (names) => change(adding(names))));
+  const { image_id: id, labels: names } = known.image;
+  const change = (how) => changeLabels(id, how, known).then((now) => changed(now, ".label-field"), (error) => place.append(trouble(error)));
+  const chip = (name) => make("span.chip", make("a", { href: `#/?${new URLSearchParams({ label: name })}` }, name),
+    button("✕", () => change((all) => all.filter((one) => one !== name)), { className: "quiet", ariaLabel: `Remove the label ${name}` }));
+  const place = make("div.row.chips", names.map(chip), labelField("Add label", (more) => change(adding(more))));
   return place;
+}
+
+/** Offer the labels that are in use, wherever one is typed. */
+export async function offer({ target }) {
+  target.setAttribute("list", "labels");
+  const { data } = await get("api/labels", { limit: 200 }).catch(() => ({ data: [] }));
+  find("#labels").replaceChildren(...data.map(({ label: value }) => make("option", { value })));
+}
+
+export function labelField(words, take) {
+  const onkeydown = (event) => {
+    const names = field.value.split(",").map((one) => one.trim()).filter(Boolean);
+    if (event.key !== "Enter" || !names.length) return;
+    event.preventDefault();
+    field.value = "";
+    take(names);
+  };
+  const field = make("input.label-field", { placeholder: words, ariaLabel: words, maxlength: 500, onfocus: offer, onkeydown });
+  return field;
 }

@@ -15,7 +15,7 @@ from tests.servers import Server
 TITLE = "document.querySelector('#picture h2')?.textContent"
 ZOOM = "parseInt(document.querySelector('.head output').textContent)"
 TILES = "document.querySelectorAll('#tiles li').length"
-PICKED = "document.querySelectorAll('#tiles .picked').length"
+PICKED = "document.querySelectorAll('#tiles li:has(:checked)').length"
 RANGE = "document.querySelector('.log').ariaValueText"
 
 
@@ -56,7 +56,7 @@ def test_a_desk_opens_turns_zooms_and_closes(server: Server, firefox: Firefox, p
     firefox.expect(ZOOM, 100)
     firefox.press("0")
     firefox.expect(f"{ZOOM} < 100")
-    firefox.expect("document.querySelectorAll('[data-act=edit]').length", 1)
+    firefox.expect("document.querySelectorAll('.edit').length", 1)
     firefox.press("e")
     firefox.expect("document.activeElement.ariaLabel", "Caption")
     firefox.press("a")
