@@ -24,6 +24,7 @@ from imgpipe.database.schema import upgrade
 from tests.captions.provider import Provider, serve
 from tests.factories import AppFactory
 from tests.postgres import Postgres, running
+from tests.sharing import offer_statements, share_rules, share_statements
 
 # Nothing here asks a disk, and much would wait for one.
 MEMORY, ROOM = Path("/dev/shm"), 4 * 2**30
@@ -33,6 +34,8 @@ if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).
 # A slow machine is no fault of the code; and CI says the same of the same code twice.
 settings.register_profile("imgpipe", deadline=None, derandomize=os.environ.get("CI") == "true")
 settings.load_profile("imgpipe")
+
+share_rules()
 
 
 class Client(FlaskClient):
@@ -110,7 +113,9 @@ def make_app(tmp_path: Path, database_url: str) -> Iterator[AppFactory]:
         made.append(create_app(load(standard | options)))
         made[-1].test_client_class = Client
         with made[-1].app_context(), suppress(OSError, SQLAlchemyError):  # a test may want one away
+            share_statements(db.engine)
             installation.establish()
+            offer_statements(db.engine)
         return made[-1]
 
     yield make
