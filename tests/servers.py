@@ -178,7 +178,7 @@ class Server:
             totals: dict[str, Any] = self.get("/api/stats")
             if not totals["processing"]:
                 return totals
-            time.sleep(0.1)
+            time.sleep(0.02)
         raise TimeoutError(f"still processing: {totals}\n{self.output.read_text()[-3000:]}")
 
 

@@ -83,7 +83,7 @@ def test_fifty_thousand_pictures_scroll_by_without_a_long_task(crowded: Server, 
 def test_the_first_view_of_a_large_gallery_is_small(
     crowded: Server, visit: Visit, device: dict[str, Any]
 ) -> None:
-    page = visit(f"{crowded.url}/api/health/status", tolerated=REFUSAL, **device)
+    page = visit(f"{crowded.url}/api/health/status", tolerated=REFUSAL, anew=True, **device)
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
     sizes: list[tuple[str, float]] = []

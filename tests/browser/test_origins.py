@@ -140,19 +140,16 @@ def test_another_site_is_stopped_before_it_changes_anything(
 
 
 def test_what_a_browser_sends_without_asking_first_is_refused(
-    browser: Browser, service: Server, sites: tuple[str, str], image: str
+    browser: Browser, server: Server, sites: tuple[str, str]
 ) -> None:
     """A form's POST needs no preflight; without keys only the service itself can refuse it."""
-    with serving(service.data_dir.with_name("open"), WEB_CONCURRENCY="1") as unlocked:
-        context = browser.new_context()
-        page = context.new_page()
-        page.goto(sites[1])
-        options = {"method": "POST", "body": "img=iVBORw0KGgo", "mode": "no-cors"}
-        options["headers"] = {"Content-Type": "application/x-www-form-urlencoded"}  # type: ignore[assignment]
-        with page.expect_response(f"{unlocked.url}/api/images") as waiting:
-            page.evaluate(
-                "([url, options]) => { fetch(url, options) }", [f"{unlocked.url}/api/images", options]
-            )
-        assert waiting.value.status == 403
-        context.close()
-        assert unlocked.get("/api/stats")["total"] == 0
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(sites[1])
+    options = {"method": "POST", "body": "img=iVBORw0KGgo", "mode": "no-cors"}
+    options["headers"] = {"Content-Type": "application/x-www-form-urlencoded"}  # type: ignore[assignment]
+    with page.expect_response(f"{server.url}/api/images") as waiting:
+        page.evaluate("([url, options]) => { fetch(url, options) }", [f"{server.url}/api/images", options])
+    assert waiting.value.status == 403
+    context.close()
+    assert server.get("/api/stats")["total"] == 0

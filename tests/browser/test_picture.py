@@ -10,7 +10,7 @@ from tests.browser.acts import comment
 from tests.browser.conftest import REFUSAL, Visit
 from tests.factories import jpeg, jpeg_with_exif
 from tests.imaging.pictures import with_exif
-from tests.servers import Server, serving
+from tests.servers import Server
 
 
 def _picture(server: Server, name: str, data: bytes | None = None) -> str:
@@ -53,15 +53,6 @@ def test_exif_is_told_as_people_say_it(server: Server, visit: Visit) -> None:
         expect(facts.locator("div", has=page.get_by_text(term, exact=True)).locator("dd")).to_have_text(told)
     expect(facts.get_by_text("Place", exact=True)).to_have_count(0)  # the operator has not allowed it
     expect(page.locator("a[href*=openstreetmap]")).to_have_count(0)
-
-
-def test_a_map_is_offered_where_the_operator_shows_places(visit: Visit, tmp_path: Path) -> None:
-    with serving(tmp_path, IMGPIPE_EXPOSE_GPS="true", WEB_CONCURRENCY="1") as open_handed:
-        image_id = _picture(open_handed, "somewhere.jpg", with_exif({}, GPSInfo=_SIGHT))
-        page = visit(f"{open_handed.url}/#/image/{image_id}")
-        link = page.get_by_role("link", name="51.51, -0.125")
-        expect(link).to_have_attribute("href", re.compile(r"\?mlat=51\.51&mlon=-0\.125#"))
-        expect(link).to_have_attribute("rel", "noreferrer")
 
 
 def test_the_back_button_leads_from_a_picture_to_the_gallery(server: Server, visit: Visit) -> None:

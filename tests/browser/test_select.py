@@ -1,7 +1,6 @@
 """Many at once: selected by mouse, keys and touch; deleted and tried again."""
 
 import zipfile
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -9,25 +8,18 @@ from playwright.sync_api import Page, expect
 from tests.browser.acts import PHONE, axe_faults, frames
 from tests.browser.conftest import Visit
 from tests.factories import jpeg
-from tests.servers import Server, serving
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return a server of its own: what is selected here is deleted."""
-    with serving(tmp_path_factory.mktemp("shelf"), WEB_CONCURRENCY="1") as running:
-        yield running
+from tests.servers import Server
 
 
 @pytest.fixture
-def six(shelf: Server, visit: Visit) -> Page:
+def six(server: Server, visit: Visit) -> Page:
     """Open a gallery of six pictures."""
-    for image in shelf.get("/api/images"):
-        shelf.delete(image["image_id"])
-    for number in range(6):
-        shelf.upload(jpeg(60, 40), f"{6 - number}.jpg")
-    shelf.await_all_done()
-    page = visit(shelf.url, tolerated="Failed to load resource")
+    for image in server.get("/api/images"):
+        server.delete(image["image_id"])
+    for number in range(6, 0, -1):
+        server.upload(jpeg(60, 40), f"{number}.jpg")
+    server.await_all_done()
+    page = visit(server.url, tolerated="Failed to load resource")
     expect(page.locator("#tiles li")).to_have_count(6)
     return page
 
@@ -63,18 +55,18 @@ def test_keys_select_and_delete(six: Page) -> None:
     expect(six.get_by_role("region", name="Selected pictures")).to_be_hidden()
 
 
-def test_control_and_a_select_all(six: Page, shelf: Server) -> None:
+def test_control_and_a_select_all(six: Page, server: Server) -> None:
     six.keyboard.press("Control+a")
     expect(six.locator("#tiles li:has(:checked)")).to_have_count(6)
     six.get_by_role("region").get_by_role("button", name="Delete").click()
     six.locator("#confirm").get_by_role("button", name="Delete").click()
     expect(six.locator("#more")).to_contain_text("No pictures yet.")
-    assert shelf.get("/api/images") == []
+    assert server.get("/api/images") == []
 
 
-def test_what_is_gone_already_is_no_fault_and_what_fails_stays_selected(six: Page, shelf: Server) -> None:
-    gone, kept = (shelf.get("/api/images")[n]["image_id"] for n in (0, 1))
-    shelf.delete(gone)
+def test_what_is_gone_already_is_no_fault_and_what_fails_stays_selected(six: Page, server: Server) -> None:
+    gone, kept = (server.get("/api/images")[n]["image_id"] for n in (0, 1))
+    server.delete(gone)
     six.route(f"**/{kept}", lambda route: route.abort())
     six.locator(".pick").nth(0).click()
     six.locator(".pick").nth(1).click()
@@ -96,9 +88,9 @@ def test_a_selection_is_exported(six: Page) -> None:
     _expect_selected(six, ["2.jpg", "4.jpg"])
 
 
-def test_only_what_failed_is_tried_again(six: Page, shelf: Server) -> None:
-    shelf.upload(jpeg(800, 600)[:9000], "cut short.jpg")
-    shelf.await_all_done()
+def test_only_what_failed_is_tried_again(six: Page, server: Server) -> None:
+    server.upload(jpeg(800, 600)[:9000], "cut short.jpg")
+    server.await_all_done()
     six.reload()
     expect(six.locator("#tiles li")).to_have_count(7)
     six.locator(".pick").nth(1).click()
@@ -110,8 +102,8 @@ def test_only_what_failed_is_tried_again(six: Page, shelf: Server) -> None:
     expect(six.locator("#tiles [data-state=failed]")).to_have_count(1)
 
 
-def test_a_long_press_selects_and_then_a_tap_does(six: Page, visit: Visit, shelf: Server) -> None:
-    page = visit(shelf.url, **PHONE)
+def test_a_long_press_selects_and_then_a_tap_does(six: Page, visit: Visit, server: Server) -> None:
+    page = visit(server.url, **PHONE)
     expect(page.locator("#stats summary")).to_be_visible()  # it takes a line of its own
     tile = page.locator("#tiles a").nth(1)
     box = tile.bounding_box()

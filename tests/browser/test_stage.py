@@ -159,7 +159,7 @@ def test_the_neighbours_are_fetched_ahead(stage: Callable[..., Page], pictures: 
 
 
 def test_facts_fold_away_and_stay_so(stage: Callable[..., Page]) -> None:
-    page = stage()
+    page = stage(anew=True)
     expect(page.locator("#side")).to_contain_text("2,000 × 1,500 px")
     page.keyboard.press("i")
     expect(page.locator("#side")).to_be_hidden()

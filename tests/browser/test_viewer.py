@@ -172,7 +172,7 @@ def test_the_depth_and_value_under_the_pointer_are_told(view: Callable[..., Page
 
 
 def test_the_link_reopens_exactly_this_view(view: Callable[..., Page], visit: Visit) -> None:
-    page = view("?from=1203.25&to=1217.5&map=viridis_r")
+    page = view("?from=1203.25&to=1217.5&map=viridis_r", anew=True)
     page.get_by_role("slider").press("ArrowDown")
     _await_tiles(page)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

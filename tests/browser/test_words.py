@@ -119,9 +119,11 @@ def test_a_comment_is_sent_by_keys_and_deleted_after_a_question(page: Page) -> N
     expect(page.locator(".comments li p")).to_have_count(0)
 
 
-def test_times_are_told_as_people_tell_them(page: Page, server: Server, image_id: str) -> None:
+def test_times_are_told_as_people_tell_them(server: Server, visit: Visit, image_id: str) -> None:
     comment(server, image_id, "timely")
+    page = visit(server.url, anew=True)
     page.clock.install()
+    page.goto(f"{server.url}/#/image/{image_id}")
     page.reload()
     time = page.locator(".comments li time")
     expect(time).to_have_text("just now")
