@@ -3,6 +3,7 @@
 # make bench  the figures of the README
 PYTHON ?= python3
 BIN = .venv/bin
+BENCHMARKS = core end_to_end scanlines depthlogs listing databases captions workers alike scale
 .PHONY: run test soak bench check lock
 
 .venv/run: requirements.txt
@@ -29,7 +30,9 @@ soak: .venv/test
 	$(BIN)/pytest -m soak; status=$$?; $(BIN)/python -m tests.crash.figures; exit $$status
 
 bench: .venv/bench
-	for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	rm -f bench/results.json
+	status=0; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || status=1; done; \
+		$(BIN)/python -m benchmarks.results && exit $$status
 
 # The tested versions with their hashes, for every platform; what the Dockerfile installs.
 lock: .venv/test

@@ -1,6 +1,6 @@
 """Measure how pictures that look alike are found: how well on a corpus, how fast among a million.
 
-    python benchmarks/alike.py [HASHES]
+    python -m benchmarks.alike [HASHES]
 
 The corpus is the one of the tests, without blank pictures and those under 32 px. It has the same scene in
 many formats: pairs whose grey values correlate by more than 0.9 are taken for such, and not for mistakes.
@@ -12,10 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from itertools import combinations
-from pathlib import Path
 from statistics import median
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 from PIL import Image, ImageOps

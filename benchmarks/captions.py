@@ -1,17 +1,15 @@
 """Compare how soon a hundred thumbnails are there: without captioner, and with one that takes 10 s.
 
-Run it as ``python benchmarks/captions.py``; it takes about a minute. The captioner is a server on loopback
+Run it as ``python -m benchmarks.captions``; it takes about a minute. The captioner is a server on loopback
 that lets every call wait until its deadline.
 """
 
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import requests
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests.captions.provider import serve
 from tests.factories import jpeg
 from tests.servers import Server, serving

@@ -1,6 +1,6 @@
 """Measure the core, file bytes -> small, medium and square as bytes, against the usual ways of doing it.
 
-    python benchmarks/core.py [PHOTO.jpg …]
+    python -m benchmarks.core [PHOTO.jpg …]
 
 Every contender does the same batch in turn, round after round, on two threads, so that the ratios hold even
 where the machine is busy; the figures themselves are this machine's. Own photos take the place of the made
@@ -19,13 +19,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import numpy as np
 from numpy.typing import NDArray
-from photos import jpeg, photo, png
 from PIL import Image
 
+from benchmarks.photos import jpeg, photo, png
 from imgpipe.imaging.geometry import fit
 from imgpipe.imaging.pipeline import run
 from imgpipe.imaging.probe import probe
@@ -125,7 +123,7 @@ def _report_memory(files: dict[str, bytes]) -> None:
     print(f"\npeak memory, {THREADS} threads, MiB above the imports (whole process)")
     for title, data in files.items():
         for name in CONTENDERS:
-            command = [sys.executable, __file__, "--peak", name]
+            command = [sys.executable, "-m", "benchmarks.core", "--peak", name]
             peak = subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True).stdout.decode()
             print(f"  {title:24}{name:10}{peak.strip():>12}")
 

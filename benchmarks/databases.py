@@ -1,6 +1,6 @@
 """Compare SQLite with PostgreSQL on the way of an upload, and a thousand rows with a million on both.
 
-    python benchmarks/databases.py [ROWS]
+    python -m benchmarks.databases [ROWS]
 
 Contenders take turns, so that the ratios hold even where the machine is busy. Starts a PostgreSQL of its own
 from the installed binaries; needs requirements-test.txt. A million rows take a minute or two to be laid down.
@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from flask import Flask
 from sqlalchemy import text

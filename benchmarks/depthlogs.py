@@ -1,7 +1,7 @@
 """Measure depth logs end to end: CSV by a form -> committed rows, and frames out of a million.
 
-    python benchmarks/depthlogs.py             the ratios of the README, about two minutes
-    python benchmarks/depthlogs.py --million   memory and time of imports of up to a million rows
+    python -m benchmarks.depthlogs             the ratios of the README, about two minutes
+    python -m benchmarks.depthlogs --million   memory and time of imports of up to a million rows
 
 Contenders take turns, so that the ratios hold even where the machine is busy; the figures themselves are this
 machine's. Time is that of the processor: of both server processes where there is a server, whose time by the
@@ -21,8 +21,6 @@ from operator import truediv
 from pathlib import Path
 from statistics import median
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import requests
@@ -227,7 +225,7 @@ def _store_million(folder: Path) -> Flask:
 def _report_growth() -> None:
     print("imports, the making of the CSV included: rows, s, MiB at most above the start")
     for rows in (MILLION // 4, MILLION // 2, MILLION):
-        command = [sys.executable, __file__, "--rows", str(rows)]
+        command = [sys.executable, "-m", "benchmarks.depthlogs", "--rows", str(rows)]
         print(subprocess.run(command, capture_output=True, text=True, check=True).stdout, end="")
 
 

@@ -1,6 +1,6 @@
 """Measure the service as a client sees it, upload to success, against the bare core on two threads.
 
-    python benchmarks/end_to_end.py [PHOTO.jpg …]
+    python -m benchmarks.end_to_end [PHOTO.jpg …]
 
 A real gunicorn with two workers on the disk of the temp folder, every promise of durability kept; the client
 runs on the same machine and takes its share of it. Core and service do the same batch in turn, round after
@@ -15,11 +15,9 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import requests
-from photos import jpeg, photo
 
+from benchmarks.photos import jpeg, photo
 from imgpipe.imaging.pipeline import run
 from tests.servers import Server, serving
 

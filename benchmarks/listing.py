@@ -1,6 +1,6 @@
 """Measure that the list and the statistics cost the same for a million pictures as for a thousand.
 
-    python benchmarks/listing.py [ROWS]
+    python -m benchmarks.listing [ROWS]
 
 Rows are written straight into an SQLite file; each request goes through the whole app, in this process.
 """
@@ -13,8 +13,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 from uuid import UUID
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from flask import Flask
 from sqlalchemy import func, insert, select, update

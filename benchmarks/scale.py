@@ -1,12 +1,11 @@
 """Measure what one picture, one thumbnail and one depth row cost each part, for docs/scaling.md to multiply.
 
-    python benchmarks/scale.py
+    python -m benchmarks.scale
 
 A real gunicorn on a PostgreSQL of its own, behind nginx with the shipped configuration. Costs are CPU time,
 bytes and transactions, not wall time, so they hold where the machine is busy. Needs requirements-test.txt.
 """
 
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,12 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import psutil
 import requests
-from photos import jpeg, photo
 
+from benchmarks.photos import jpeg, photo
 from imgpipe.imaging.pipeline import run
 from tests.compose import services
 from tests.factories import jpeg as tiny

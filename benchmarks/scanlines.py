@@ -1,6 +1,6 @@
 """Measure depth logs, CSV -> resized rows -> pictures, against the usual ways of doing it.
 
-    python benchmarks/scanlines.py
+    python -m benchmarks.scanlines
 
 Contenders take turns, round after round, so that the ratios hold even where the machine is busy; the figures
 themselves are this machine's. Needs requirements-bench.txt; what is not installed is left out with a line.
@@ -18,10 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,7 +136,9 @@ def _save(picture: Image.Image, kind: str) -> bytes:
 
 
 def _report_million() -> None:
-    child = subprocess.run([sys.executable, __file__, "--peak"], capture_output=True, text=True, check=True)
+    child = subprocess.run(
+        [sys.executable, "-m", "benchmarks.scanlines", "--peak"], capture_output=True, text=True, check=True
+    )
     print(f"\nStreamed and resized: {child.stdout.strip()}")
 
 

@@ -1,6 +1,6 @@
 """Compare Celery's workers with the threads: the same pictures, the same database, two at a time.
 
-    python benchmarks/workers.py
+    python -m benchmarks.workers
 
 Both render a backlog that is there when they start, in turn, round after round. The rate is taken from when
 the first to when the last picture was done, so that starting costs neither of them. Needs redis-server and
@@ -8,16 +8,12 @@ requirements-scale.txt.
 """
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from photos import jpeg, photo
-
+from benchmarks.photos import jpeg, photo
 from imgpipe.database.sqlitefile import sqlite
 from tests.redis import Redis, running
 from tests.servers import run, serving

@@ -1,0 +1,1 @@
+"""Measure imgpipe beside what people would pick instead; run one with ``python -m benchmarks.NAME``."""
