@@ -16,6 +16,7 @@ from imgpipe.pictures import alike, labels, search
 
 PAGE = 128
 SPLITS = 16
+_ID: ColumnElement[UUID] = Image.__table__.c.id  # with the status, as its index is
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def count(chosen: Selection) -> int:
     """Count the pictures of a selection, up to its limit; those that ``distinct`` leaves out are in it."""
     statement, place = _narrow(select(Image), chosen)
     if chosen.after:
-        statement = statement.where(place > position_of(chosen.after))
+        statement = statement.where(place > _at(place, chosen.after))
     found = db.session.scalar(select(func.count()).select_from(statement.with_only_columns(place).subquery()))
     db.session.rollback()
     return min(found or 0, chosen.limit or found or 0)
@@ -58,10 +59,11 @@ def walk(chosen: Selection, columns: Sequence[SQLColumnExpression[Any]] = ()) ->
     """
     own = (Image.id, Image.position, Image.sha256, Image.perceptual_hash)
     statement, place = _narrow(select(*own, *columns), chosen)
-    last = position_of(chosen.after) if chosen.after else -1
+    last = chosen.after or UUID(int=0)
     left = chosen.limit
-    while rows := db.session.execute(statement.where(place > last).order_by(place).limit(PAGE)).all():
-        last = rows[-1].position
+    ordered = statement.order_by(place).limit(PAGE)
+    while rows := db.session.execute(ordered.where(place > _at(place, last))).all():
+        last = rows[-1].id
         rows = [row for row in rows if not _has_older_twin(row, chosen)] if chosen.distinct else rows
         db.session.rollback()
         yield from rows[:left]
@@ -71,8 +73,8 @@ def walk(chosen: Selection, columns: Sequence[SQLColumnExpression[Any]] = ()) ->
     db.session.rollback()
 
 
-def _narrow(statement: Select[Any], chosen: Selection) -> tuple[Select[Any], ColumnElement[int]]:
-    """Return the statement for a selection, and the column to walk it along."""
+def _narrow(statement: Select[Any], chosen: Selection) -> tuple[Select[Any], ColumnElement[Any]]:
+    """Return the statement for a selection, and the column to walk it along, which has an index in its order."""
     chosen_ones = statement.where(Image.status == chosen.status)
     if chosen.captioned:
         chosen_ones = chosen_ones.where(Image.caption.is_not(None))
@@ -82,8 +84,12 @@ def _narrow(statement: Select[Any], chosen: Selection) -> tuple[Select[Any], Col
         return search.narrow(chosen_ones.where(labels.have(chosen.labels)), chosen.q, db.session())
     if chosen.labels:
         return labels.narrow(chosen_ones, chosen.labels, db.session())
-    place: ColumnElement[int] = Image.__table__.c.position
-    return chosen_ones, place
+    return chosen_ones, _ID
+
+
+def _at(place: ColumnElement[Any], id: UUID) -> UUID | int:
+    """Return where an id stands in the order of a column."""
+    return id if place is _ID else position_of(id)
 
 
 def _has_older_twin(row: Row[Any], chosen: Selection) -> bool:
