@@ -39,7 +39,7 @@ class ImageFolder:
         if sample.part not in self._lists:
             self._lists[sample.part] = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 (see close)
         self._lists[sample.part].write(line({"file_name": f"images/{sample.name}", **sample.describe()}))
-        yield File(f"{sample.part}images/{sample.name}", data)
+        yield File(f"{sample.part}images/{sample.name}", data, crc=sample.crc)
 
     def rest(self) -> Iterator[File]:
         """Yield the lists."""
@@ -68,7 +68,7 @@ class Sidecar(_Endless):
 
     def files(self, sample: Sample, data: bytes) -> Iterator[File]:
         """Yield the picture and its text."""
-        yield File(f"{sample.part}{sample.name}", data)
+        yield File(f"{sample.part}{sample.name}", data, crc=sample.crc)
         if sample.text:
             yield File(f"{sample.part}{sample.row.id}.txt", sample.text.encode())
 
@@ -80,11 +80,11 @@ class WebDataset(_Endless):
         """Yield the files of a sample."""
         facts = sample.describe()
         members = {sample.suffix: data, "json": json.dumps(facts).encode()}
-        if sample.text:
-            members["txt"] = sample.text.encode()
-        mtime = int(time_of(sample.row.id).timestamp())
+        if facts["text"]:
+            members["txt"] = facts["text"].encode()
+        stem, mtime = f"{sample.part}{facts['image_id']}", int(time_of(sample.row.id).timestamp())
         for suffix, content in members.items():
-            yield File(f"{sample.part}{sample.row.id}.{suffix}", content, mtime)
+            yield File(f"{stem}.{suffix}", content, mtime)
 
 
 FORMATS: Mapping[str, Callable[[], Layout]] = {

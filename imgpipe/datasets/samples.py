@@ -1,11 +1,13 @@
 """Read the samples of a data set: a picture's bytes, its text, and what is known of it."""
 
 import logging
+import zlib
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
+from itertools import islice, repeat
 from typing import Any
 
 from sqlalchemy import Row, and_, select
@@ -38,11 +40,12 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One picture of the data set; ``data`` is its file, None when that is missing."""
+    """One picture of the data set; ``data`` is its file, None when that is missing; ``crc`` its CRC-32."""
 
     row: Row[Any]
     recipe: Recipe
     data: bytes | None
+    crc: int | None = None
 
     @property
     def part(self) -> str:
@@ -91,8 +94,10 @@ class Sample:
         }
 
 
-def read(recipe: Recipe, with_data: bool = True) -> Iterator[Sample]:
+def read(recipe: Recipe, with_data: bool = True, with_crc: bool = False) -> Iterator[Sample]:
     """Yield the samples by ascending id, some files read ahead; without data only what is known of them.
+
+    The sums of a zip are as much work as reading is, and so made by those who read ahead.
 
     Raises: ``OSError`` when storage is away; what a database that is away raises.
     """
@@ -101,22 +106,18 @@ def read(recipe: Recipe, with_data: bool = True) -> Iterator[Sample]:
         yield from (Sample(row, recipe, None) for row in rows)
         return
     threads, in_a_row = (ORIGINALS, 1) if recipe.size == ORIGINAL else (THREADS, IN_A_ROW)
-    reading = deque[tuple[list[Row[Any]], Future[list[bytes | None]]]]()
+    read_block = partial(_read, recipe, parts.storage, with_crc)
+    reading = deque[Future[list[Sample]]]()
     with ThreadPoolExecutor(threads, "export") as pool:
         try:
             while block := list(islice(rows, in_a_row)):
-                reading.append((block, pool.submit(_read, parts.storage, block)))
+                reading.append(pool.submit(read_block, block))
                 if len(reading) > threads:
-                    yield from _samples(recipe, *reading.popleft())
+                    yield from reading.popleft().result()
             while reading:
-                yield from _samples(recipe, *reading.popleft())
+                yield from reading.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _samples(recipe: Recipe, rows: list[Row[Any]], data: Future[list[bytes | None]]) -> Iterator[Sample]:
-    for row, content in zip(rows, data.result(), strict=True):
-        yield Sample(row, recipe, content)
 
 
 _COLUMNS: tuple[Any, ...] = (
@@ -142,8 +143,10 @@ def _file_columns(size: str) -> tuple[Any, ...]:
     )
 
 
-def _read(storage: Storage, rows: list[Row[Any]]) -> list[bytes | None]:
-    return [_read_one(storage, row) for row in rows]
+def _read(recipe: Recipe, storage: Storage, with_crc: bool, rows: list[Row[Any]]) -> list[Sample]:
+    contents = [_read_one(storage, row) for row in rows]
+    sums = [zlib.crc32(content) if with_crc and content else None for content in contents]
+    return list(map(Sample, rows, repeat(recipe), contents, sums))
 
 
 def _read_one(storage: Storage, row: Row[Any]) -> bytes | None:

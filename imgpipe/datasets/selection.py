@@ -74,7 +74,7 @@ def walk(chosen: Selection, columns: Sequence[SQLColumnExpression[Any]] = ()) ->
 
 
 def _narrow(statement: Select[Any], chosen: Selection) -> tuple[Select[Any], ColumnElement[Any]]:
-    """Return the statement for a selection, and the column to walk it along, which has an index in its order."""
+    """Return the statement for a selection and the column to walk it along, whose order an index has."""
     chosen_ones = statement.where(Image.status == chosen.status)
     if chosen.captioned:
         chosen_ones = chosen_ones.where(Image.caption.is_not(None))

@@ -55,7 +55,7 @@ def _gathered(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 def _files(form: str, recipe: Recipe) -> Iterator[File]:
     with closing(layouts.FORMATS[form]()) as layout:
-        for sample in samples.read(recipe):
+        for sample in samples.read(recipe, with_crc=KINDS[form] is _ZIP):
             if sample.data is not None:
                 yield from layout.files(sample, sample.data)
         yield from layout.rest()
