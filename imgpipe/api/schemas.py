@@ -66,11 +66,26 @@ class Utc(fields.Field[datetime]):
         return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class AsStored(fields.Nested):
-    """What is kept in the very shape that the schema describes, and given out as it is."""
+class _Kept:
+    """Give out what is kept as it is: it has the very shape already, and marshmallow would search for it."""
 
-    def _serialize(self, value: Any, *_: Any, **__: Any) -> Any:  # type: ignore[override]
-        return value
+    attribute: str | None
+
+    def serialize(self, attr: str, obj: Any, *_: Any, **__: Any) -> Any:
+        """Return what the attribute holds."""
+        return getattr(obj, self.attribute or attr)
+
+
+class Text(_Kept, fields.String):
+    """A text, or null."""
+
+
+class Texts(_Kept, fields.List[str]):
+    """A list of texts."""
+
+
+class AsStored(_Kept, fields.Nested):
+    """An object of some schema, or null."""
 
 
 class PageQuery(ma.Schema):
@@ -149,26 +164,26 @@ class ImageItemSchema(ma.Schema):
     """A picture as it stands in lists: without EXIF."""
 
     image_id = fields.UUID(attribute="id")
-    original_name = fields.String()
-    status = fields.String(metadata={"enum": list(STATUSES)})
+    original_name = Text()
+    status = Text(metadata={"enum": list(STATUSES)})
     uploaded_at = Utc()
     processed_at = Utc(allow_none=True)
     processing_time_ms = fields.Function(
         lambda image: image.worked_ms if image.processed_at else None,
         metadata={"type": "integer", "nullable": True},
     )
-    sha256 = fields.String()
-    error = fields.String(allow_none=True)
-    error_code = fields.String(allow_none=True)
+    sha256 = Text()
+    error = Text(allow_none=True)
+    error_code = Text(allow_none=True)
     metadata: fields.Field[Any] = AsStored(MetadataSchema, attribute="facts", allow_none=True)
     thumbnails = fields.Method(
         "_thumbnails", metadata={"type": "object", "additionalProperties": {"type": "string"}}
     )
-    caption = fields.String(allow_none=True)
-    caption_status = fields.String(metadata={"enum": list(CAPTION_STATUSES)})
-    caption_error = fields.Nested(CaptionErrorSchema, allow_none=True)
-    caption_source = fields.Nested(CaptionSourceSchema, allow_none=True)
-    labels = fields.List(fields.String())
+    caption = Text(allow_none=True)
+    caption_status = Text(metadata={"enum": list(CAPTION_STATUSES)})
+    caption_error = AsStored(CaptionErrorSchema, allow_none=True)
+    caption_source = AsStored(CaptionSourceSchema, allow_none=True)
+    labels = Texts(fields.String())
     color = fields.Function(
         lambda image: image.color or None,
         metadata={"type": "string", "nullable": True, "description": "the dominant one, #rrggbb, or null"},
