@@ -104,7 +104,7 @@ class _Call(Thread):
                 proxies={"no_proxy": host} if is_loopback(host) else None,
                 allow_redirects=False,
                 stream=True,
-                timeout=self.timeout_s,
+                timeout=(self.timeout_s, None),  # what it reads ends by the deadline, which shuts the socket
             )
             with closing(response):
                 return _read(response)

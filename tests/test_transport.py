@@ -1,13 +1,14 @@
 """One call: which way it goes, and what it brings back."""
 
 from collections.abc import Iterator
+from queue import Empty
 from socketserver import BaseRequestHandler, TCPServer
 from threading import Thread
 
 import pytest
 
 from imgpipe.outbound import Request
-from imgpipe.transport import BODY_BYTES, exchange, is_loopback
+from imgpipe.transport import BODY_BYTES, _Call, exchange, is_loopback
 from tests.captions.provider import Provider
 
 
@@ -55,6 +56,17 @@ def test_no_more_than_a_mebibyte_is_read(provider: Provider) -> None:
     provider.fault = "gigabyte"
     answer = exchange(Request("GET", provider.url, {}), 10.0)
     assert (len(answer.body), answer.whole) == (BODY_BYTES, False)
+
+
+def test_a_body_that_stops_is_waited_for_until_the_deadline_only(provider: Provider) -> None:
+    provider.fault, provider.drip_s = "drip_body", 30.0
+    call = _Call(Request("GET", provider.url, {}), 0.1)
+    call.start()
+    with pytest.raises(Empty):  # no error of its own, which who waits might meet before the deadline
+        call.outcome.get(timeout=0.5)
+    call.abandon()
+    call.join(10)
+    assert not call.is_alive()
 
 
 @pytest.mark.parametrize(
