@@ -1,4 +1,4 @@
-// The page's frame: routes in the hash, the filter, who takes the files, the keys that hold everywhere.
+// The page's frame: routes in the hash, the filter, files, the keys that hold everywhere.
 import { find, held, soon, takeFiles } from "./dom.js";
 import * as gallery from "./gallery.js";
 import * as select from "./select.js";
@@ -79,20 +79,20 @@ function pictureForm(file) {
   return body;
 }
 
-let uploads = null;
+let upload = null;
 takeFiles(find("#files"), find("#gallery"), async (files) => {
-  const { Uploads } = await import("./uploads.js");
-  uploads ??= new Uploads(find("#uploads"), { path: "api/images", form: pictureForm, done: gallery.add });
-  uploads.add(files);
+  const { uploading } = await import("./uploads.js");
+  upload ??= uploading(find("#uploads"), { path: "api/images", form: pictureForm, done: gallery.add });
+  upload(files);
 });
 form.oninput = soon(filterGallery, 250);
 form.onsubmit = (event) => event.preventDefault();
 form.label.onfocus = async (event) => (await import("./words.js")).offer(event);
-find(".skip").onclick = (event) => {
+find("#skip").onclick = (event) => {
   event.preventDefault();
   find("main").focus();
 };
-// The page behind this link wants the key that a link cannot send; so it is shown in here.
+// A link cannot send a key, so the documentation is shown in here.
 find("[data-part=docs]").onclick = (event) => {
   if (held(event) || event.shiftKey) return;
   event.preventDefault();

@@ -1,9 +1,8 @@
 // What is done with all that are selected: four at a time, and what fails stays selected.
 import { address, save } from "./api.js";
-import { button, confirm, counted, find, make, sentence } from "./dom.js";
+import { button, confirm, counted, find, icon, make, select, sentence } from "./dom.js";
 import * as gallery from "./gallery.js";
-import { items } from "./mosaic.js";
-import { choose, clear, selectAll, selected } from "./select.js";
+import { choose, clear, selected } from "./select.js";
 import { failed } from "./tile.js";
 import { adding, changeLabels, labelField } from "./words.js";
 
@@ -14,14 +13,12 @@ let busy = false;
 
 const told = make("span", { role: "status" });
 const note = make("p.bad", { role: "alert", hidden: true });
-const all = button("Select all", loadAll);
 const retry = button("Retry", () => each("retried", [...selected].filter(failed), ({ id }) => gallery.again(id, "retry")));
-const exports = make("select", { ariaLabel: "Export", onchange: exportAll }, make("option", { value: "" }, "Export…"),
-  Object.entries(EXPORTS).map(([value, text]) => make("option", { value }, text)));
-const bar = make("div.bulk", { role: "region", ariaLabel: "Selected pictures" }, note, told, all, retry,
+const exports = select({ ariaLabel: "Export", onchange: exportAll }, [["", "Export…"], ...Object.entries(EXPORTS)]);
+const bar = make("div.bulk", { role: "region", ariaLabel: "Selected pictures" }, note, told, retry,
   button("Caption", () => each("sent to be captioned", selected, ({ id }) => gallery.again(id, "caption", {}))),
   labelField("Add label", (names) => each("labelled", selected, ({ id }) => changeLabels(id, adding(names)))),
-  exports, button("Delete", remove, { className: "danger" }), button("✕", clear, { className: "quiet", ariaLabel: "Select none" }));
+  exports, button("Delete", remove, { className: "danger" }), icon("✕", "Select none", clear));
 find("#gallery").append(bar);
 
 export function show() {
@@ -29,7 +26,6 @@ export function show() {
   if (!selected.size) note.hidden = true;
   if (busy) return;
   told.textContent = `${counted(selected.size, "picture")} selected`;
-  all.hidden = !gallery.hasMore() && selected.size >= items.length;
   able(true);
   retry.disabled = ![...selected].some(failed);
 }
@@ -38,7 +34,6 @@ function able(yes) {
   for (const one of bar.querySelectorAll("button, input, select")) one.disabled = !yes;
 }
 
-/** Let nobody in while something is done; what fails is told. */
 async function busily(part, act) {
   busy = true;
   note.hidden = true;
@@ -51,11 +46,6 @@ async function busily(part, act) {
 function complain(words) {
   note.textContent = words;
   note.hidden = false;
-}
-
-async function loadAll() {
-  await busily("The gallery", () => gallery.loadRest((loaded) => { told.textContent = `${counted(loaded, "picture")} found…`; }));
-  selectAll();
 }
 
 function exportAll() {

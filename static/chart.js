@@ -1,4 +1,4 @@
-// Drawing a log: the overview at the left, the depth axis, the picture; its colours, read off a preview.
+// Drawing a log: the overview at the left, the depth axis, the picture.
 import { make } from "./dom.js";
 
 export const OVERVIEW = 34; // px wide
@@ -6,7 +6,7 @@ export const LEFT = 118; // px, where the picture begins
 const GAP = 10;
 const TICK_PX = 64;
 
-/** Return the 256 colours of a map. */
+// Read the 256 colours of a map off its preview.
 export async function colours(preview) {
   const img = make("img", { src: preview });
   await img.decode();
@@ -25,7 +25,7 @@ function coloured(tile, lut) {
   return Object.assign(tile, { lut, canvas }).canvas;
 }
 
-/** Draw `view` {from, to} of the tracks [{tiles, keys}] side by side, and the tape {from, to} if there is one. */
+// Draw `view` {from, to} of the tracks [{tiles, keys}] side by side, and a tape {from, to} over it.
 export function draw(canvas, tracks, view, lut, tape) {
   const { clientWidth: width, clientHeight: height } = canvas;
   Object.assign(canvas, { width: width * devicePixelRatio, height: height * devicePixelRatio });
@@ -44,7 +44,7 @@ export function draw(canvas, tracks, view, lut, tape) {
   if (tape) drawTape(pen, y(tape.from), y(tape.to), width - LEFT);
 }
 
-/** Return which track is at `x`, and how far across it, 0 to 1; null beside them. */
+// Return which track is at `x`, and how far across it, 0 to 1.
 export function trackAt(canvas, count, x) {
   const wide = (canvas.clientWidth - LEFT + GAP) / count;
   const n = Math.floor((x - LEFT) / wide);

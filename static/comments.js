@@ -1,6 +1,6 @@
 // The comments of a picture: read, add, more.
 import { get, post, request } from "./api.js";
-import { ago, button, confirm, make, sends, sentence, trouble } from "./dom.js";
+import { ago, button, complaint, confirm, find, make, sends, sentence } from "./dom.js";
 
 export async function open(place, id) {
   const path = `api/images/${id}/comments`;
@@ -19,7 +19,7 @@ async function load(list, link, query) {
   const [path] = link.split("?");
   list.append(...data.map((one) => item(path, one)));
   if (!next) return;
-  const last = make("li", button("More comments", () => load(list, next).then(() => last.remove(), (error) => last.append(trouble(error)))));
+  const last = make("li", button("More comments", () => load(list, next).then(() => last.remove(), complaint(last))));
   list.append(last);
 }
 
@@ -30,7 +30,7 @@ function item(path, { comment_id, text, created_at }) {
 
   async function erase() {
     if (!(await confirm("Delete this comment?", text.slice(0, 200)))) return;
-    await request("DELETE", `${path}/${comment_id}`).then(() => row.remove(), (error) => row.append(trouble(error)));
+    await request("DELETE", `${path}/${comment_id}`).then(() => row.remove(), complaint(row));
   }
 }
 
@@ -38,8 +38,7 @@ function form(path, list) {
   const words = "Write a comment";
   const field = make("textarea", { rows: 2, maxlength: 10_000, required: true, ariaLabel: words, placeholder: words });
   const send = make("button", { title: "Ctrl+Enter" }, "Comment");
-  const note = make("div");
-  const all = make("form", { onsubmit: submit }, field, note, send);
+  const all = make("form", { onsubmit: submit }, field, send);
   field.onkeydown = (event) => { if (sends(event)) all.requestSubmit(); };
   return all;
 
@@ -47,13 +46,11 @@ function form(path, list) {
     event.preventDefault();
     if (send.disabled) return;
     send.disabled = true;
-    note.replaceChildren();
-    try {
-      list.prepend(item(path, await post(path, { text: field.value })));
-      field.value = "";
-    } catch (error) {
-      note.append(trouble(error));
-    }
+    await post(path, { text: field.value }).then((said) => {
+      list.prepend(item(path, said));
+      all.reset();
+      find(".bad", all)?.remove();
+    }, complaint(all));
     send.disabled = false;
   }
 }

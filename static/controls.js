@@ -1,15 +1,14 @@
-// The controls over a log, a form: what its view is, how it is shown, what is done with it.
-import { make } from "./dom.js";
+// The controls over a log: what its view is, how it is shown, what is done with it.
+import { make, select } from "./dom.js";
 
 export const METRES = { m: 1, ft: 0.3048, in: 0.0254, "0.1in": 0.00254 };
 const SCALES = [10, 20, 50, 100, 200, 500, 1000];
 
 const field = (text, input, hidden = false) => make("label.field", { hidden }, text, input);
 const number = (name, more = {}) => make("input", { name, type: "number", step: "any" }, more);
-const choice = (name, ...pairs) =>
-  make("select", { name }, pairs.map(([value, text = value]) => make("option", { value }, text)));
+const choice = (name, ...options) => select({ name }, options);
 
-/** Make them; `zooms` and `acts` are elements among them, `changed` hears the name of a field. */
+// Make them around `zooms` and `acts`; `changed` hears the name of a field.
 export function controls({ log, depth_unit: own }, names, maps, zooms, acts, changed) {
   const units = Object.keys(METRES).filter((one) => one !== own);
   const others = names.filter((one) => one !== log);

@@ -2,7 +2,7 @@
 
 export const find = (selector, root = document) => root.querySelector(selector);
 
-/** Make an element of "tag.class": objects are its properties or attributes; null and false are left out. */
+// Make an element of "tag.class": objects are its properties or attributes, null and false are left out.
 export function make(kind, ...parts) {
   const [tag, ...names] = kind.split(".");
   const element = document.createElement(tag);
@@ -23,6 +23,11 @@ function give(element, attributes) {
 
 export const button = (text, onclick, ...more) => make("button", { type: "button", onclick }, ...more, text);
 
+export const icon = (sign, ariaLabel, onclick) => make("button.quiet", { type: "button", ariaLabel, onclick }, sign);
+
+export const select = (attributes, options) =>
+  make("select", attributes, options.map(([value, text = value]) => make("option", { value }, text)));
+
 export const terms = (pairs) => pairs.map(([term, value]) => make("div", make("dt", term), make("dd", value)));
 
 export function table(caption, heads, rows) {
@@ -32,12 +37,11 @@ export function table(caption, heads, rows) {
     make("tbody", rows.map((cells) => make("tr", cells.map(cell)))));
 }
 
-/** Whether Control, or Command, is held. */
 export const held = ({ ctrlKey, metaKey }) => ctrlKey || metaKey;
 
 export const sends = (event) => event.key === "Enter" && held(event);
 
-/** Take files from an input, and from drops anywhere on the page while `part` is in sight. */
+// Take files from an input, and dropped anywhere while `part` is in sight.
 export function takeFiles(input, part, take) {
   input.onchange = () => {
     take([...input.files]);
@@ -52,7 +56,7 @@ export function takeFiles(input, part, take) {
   for (const name of ["dragover", "dragleave", "drop"]) addEventListener(name, onDrag);
 }
 
-/** Put text on the clipboard, also where the page came without TLS; resolves to whether it worked. */
+// Copy, also where the page came without TLS; resolves to whether it worked.
 export async function copy(text) {
   if (await navigator.clipboard?.writeText(text).then(() => true, () => false)) return true;
   const field = make("textarea.unseen", { value: text });
@@ -63,18 +67,14 @@ export async function copy(text) {
   return copied;
 }
 
-export const styled = (name) => new Promise((onload) => {
-  find("head").append(make("link", { rel: "stylesheet", href: `static/${name}.css`, onload, onerror: onload }));
-});
-
-/** Return a function that has `act` done soon, once for all calls until then; with the next frame unless told. */
+// Have `act` done soon, once for all calls until then; with the next frame unless told.
 export function soon(act, pause_ms) {
   let due = 0;
   const run = () => { due = 0; act(); };
   return () => { due ||= pause_ms ? setTimeout(run, pause_ms) : requestAnimationFrame(run); };
 }
 
-/** Open a dialog; resolves to the value of the button that closed it. */
+// Resolve to the value of the button that closes a dialog.
 export function answered(dialog) {
   dialog.returnValue = "";
   dialog.showModal();
@@ -91,11 +91,15 @@ export async function confirm(question, consequence, yes = "Delete") {
   return (await answered(dialog)) === "yes";
 }
 
-/** Tell what went wrong; a part that this server lacks is no fault of the reader's. */
+// A part that this server lacks is no fault of the reader's.
 export const sentence = (error, part = "This") =>
   error.code === "not_found" ? `${part} is not available on this server.` : error.message;
 
-export const trouble = (error) => make("p.bad", { role: "alert" }, sentence(error));
+// Return a function that tells of an error at the end of `place`.
+export const complaint = (place) => (error) => {
+  find(":scope > .bad", place)?.remove();
+  place.append(make("p.bad", { role: "alert" }, sentence(error)));
+};
 
 export const count = (value) => value.toLocaleString("en");
 
@@ -117,7 +121,7 @@ function since(iso) {
   return unit ? relative.format(-Math.floor(passed_s / long_s), unit) : "just now";
 }
 
-/** Tell a time as "3 minutes ago", the exact one on hover; it keeps up with the clock. */
+// Tell a time as "3 minutes ago", the exact one on hover.
 export function ago(iso) {
   const title = new Date(iso).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
   return make("time", { dateTime: iso, title }, since(iso));
@@ -129,7 +133,7 @@ setInterval(() => {
 
 const days = new Intl.DateTimeFormat("sv"); // YYYY-MM-DD
 
-/** Return the day: the reader's of a UTC time, the camera's of one without zone. */
+// The day: the reader's of a UTC time, the camera's of one without zone.
 export const dayOf = (iso) => (iso.endsWith("Z") ? days.format(new Date(iso)) : iso.slice(0, 10));
 
 export function dayName(day) {

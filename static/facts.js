@@ -46,7 +46,7 @@ function exposure(tags) {
   ].filter(Boolean).join(", ");
 }
 
-/** Link to a map; the service tells coordinates only where it is set to. */
+// The service tells coordinates only where it is set to.
 function place({ GPSLatitude: latitude, GPSLatitudeRef: ns, GPSLongitude: longitude, GPSLongitudeRef: ew }) {
   const [lat, lon] = [degrees(latitude, ns === "S"), degrees(longitude, ew === "W")];
   if (lat === null || lon === null) return null;

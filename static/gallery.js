@@ -36,7 +36,6 @@ function follow(id) {
   });
 }
 
-/** Show the gallery under a filter; the same filter again keeps what is there. */
 export function open(wanted) {
   if (walk && Object.keys(filter).every((name) => (wanted[name] ?? "") === filter[name])) return;
   walk?.stop.abort();
@@ -56,7 +55,7 @@ export function query() {
   return said.size ? `?${said}` : "";
 }
 
-/** Put a picture that was just uploaded on top, unless the filter would not find it. */
+// Put a new picture on top, unless the filter would not find it.
 export function add(image) {
   stats.refresh();
   if (filter.q || filter.label || !["", "processing"].includes(filter.status) || known.has(image.image_id)) return;
@@ -65,7 +64,7 @@ export function add(image) {
   tell();
 }
 
-/** Bring a picture up to what is known now; null of one that is gone. */
+// Bring a picture up to date; null is gone.
 export function update(id, image) {
   stats.refresh();
   const before = known.get(id);
@@ -82,7 +81,7 @@ export function update(id, image) {
   if (before.ratio !== ratio || before.day !== day) mosaic.arrangeSoon();
 }
 
-/** Ask for "retry" or "caption" and follow what comes of it. Throws ApiError. */
+// Ask for "retry" or "caption" and follow what comes of it.
 export async function again(id, act, json) {
   const image = await post(`api/images/${id}/${act}`, json);
   update(id, image);
@@ -90,7 +89,7 @@ export async function again(id, act, json) {
   return image;
 }
 
-/** Delete a picture; one that is gone already is no fault. Throws ApiError. */
+// Delete a picture; one that is gone already is no fault.
 export async function erase(id) {
   await request("DELETE", `api/images/${id}`).catch((error) => {
     if (error.status !== 404) throw error;
@@ -98,25 +97,13 @@ export async function erase(id) {
   update(id, null);
 }
 
-/** Return the picture `step` places after `id` in the gallery, null beyond its ends. */
+// Return the picture `step` places after `id`, null beyond the ends.
 export async function neighbour(id, step) {
   const n = items.indexOf(known.get(id));
   if (n < 0) return null;
   if (n + step >= items.length) await load(walk);
   return items[n + step] ?? null;
 }
-
-/** Load all that the filter finds; `heard` is told how many there are. */
-export async function loadRest(heard) {
-  const now = walk;
-  while (now.next && now === walk) {
-    await load(now);
-    if (now.broken) throw new Error(more.textContent);
-    heard(items.length);
-  }
-}
-
-export const hasMore = () => Boolean(walk?.next);
 
 function keep(image) {
   const kept = tile.record(image);

@@ -10,7 +10,7 @@ function middle(pressed) {
   return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, spread: Math.max(10, Math.hypot(a.x - b.x, a.y - b.y)) };
 }
 
-/** Tell `drag`, and `pinch` of two fingers, also where it was before, `wheel` of px; a false `press` is none. */
+// `drag` and `pinch` hear where it was before as well, `wheel` of px; a false `press` is none.
 export function listen(element, { press, drag, pinch, hover, release, wheel, twice }) {
   const pressed = new Map(); // pointer id -> place
   element.onpointerdown = (event) => {

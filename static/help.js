@@ -1,5 +1,5 @@
 // The keys, listed.
-import { answered, button, find, make, styled, terms } from "./dom.js";
+import { answered, button, find, make, terms } from "./dom.js";
 
 const KEYS = {
   Everywhere: { "?": "List the keys", Esc: "Close, or select none" },
@@ -19,6 +19,5 @@ const dialog = make("dialog.box.keys", { "aria-labelledby": "keys-title" },
   make("div", make("h2", { id: "keys-title" }, "Keys"), button("Close", () => dialog.close())),
   Object.entries(KEYS).map(([part, keys]) => make("section", make("h3", part), make("dl", terms(Object.entries(keys))))));
 find("body").append(dialog);
-await styled("picture");
 
 export const open = () => answered(dialog);

@@ -1,7 +1,7 @@
 // Depth logs: the list of what is stored, and the way in for a CSV.
 import { get, request } from "./api.js";
-import { button, confirm, count, find, make, sentence, styled, table, takeFiles } from "./dom.js";
-import { Uploads } from "./uploads.js";
+import { button, confirm, count, find, make, sentence, table, takeFiles } from "./dom.js";
+import { uploading } from "./uploads.js";
 import * as viewer from "./viewer.js";
 
 const place = find("#logs");
@@ -10,14 +10,12 @@ const done = make("p", { role: "status" });
 const name = make("input", { maxlength: 100, placeholder: "as the file" });
 const csv = make("input", { type: "file", id: "csv", accept: ".csv,.las,.dlis,text/csv" });
 const rows = make("div.uploads", make("p", { role: "status" }));
-const uploads = new Uploads(rows, { path: "api/frames", form, done: told, explain });
 const intake = make("div.row.intake",
   make("label.field", "Name of the log", name),
   make("label.drop", csv, make("span", make("b", "Drop a CSV here"), " or ", make("u", "choose a file")),
     make("small", "depth, then pixel values 0 to 255")));
 
-takeFiles(csv, place, (files) => uploads.add(files));
-await styled("logs");
+takeFiles(csv, place, uploading(rows, { path: "api/frames", form, done: told, explain }));
 
 export function open(log, query) {
   viewer.leave();

@@ -18,7 +18,7 @@ let seen_px = 0; // where the list was at the last drawing
 let calm = 0;
 const hooks = {};
 
-/** `create` and `load` hear of tiles, `below` of how many px are laid out below the window, `drawn` of each drawing. */
+// `create` and `load` hear of tiles, `below` how many px are laid out below the window.
 export const hear = (more) => Object.assign(hooks, more);
 
 const starts = (n) => n === 0 || items[n].day !== items[n - 1].day;
@@ -26,7 +26,7 @@ const bottom = (row) => (row ? row.top + row.head + row.height + FOOT : 0);
 const listTop = () => list.getBoundingClientRect().top;
 const rowOf = (n) => lowest((row) => row.end > n);
 
-/** Return the lowest number of a row from which on `test` holds; their count where it never does. */
+// Return the first row from which on `test` holds.
 function lowest(test) {
   let [low, high] = [0, rows.length];
   while (low < high) {
@@ -37,7 +37,7 @@ function lowest(test) {
   return low;
 }
 
-/** Cut items into rows from number `begin` on, the first at `top`; full rows are exactly as wide as the list. */
+// Cut items from number `begin` on into rows as wide as the list.
 function layOut(begin, top) {
   const high = width < HIGH.from ? HIGH.narrow : HIGH.wide;
   const found = [];
@@ -68,7 +68,7 @@ function layOut(begin, top) {
   }
 }
 
-/** Lay out again from item `first` on; what the reader sees stays where it is. */
+// Lay out from item `first` on; what the reader sees stays where it is.
 export function arrange(first = 0) {
   width = list.clientWidth;
   if (!width) return;
@@ -107,7 +107,6 @@ export function refresh(item) {
   tile.load(element, item);
 }
 
-/** Scroll item `n` into sight and return its element. */
 export function reveal(n) {
   const row = rows[rowOf(n)];
   const above = listTop() + row.top - 8;
@@ -117,7 +116,7 @@ export function reveal(n) {
   return made.get(items[n]);
 }
 
-/** Return the number of the item `step` rows below item `n`, nearest to its middle. */
+// Return the item `step` rows below item `n`, nearest to its middle.
 export function beside(n, step) {
   const middles = ({ places }) => places.map(({ left, width }) => left + width / 2);
   const at = rowOf(n);
@@ -142,7 +141,7 @@ function draw() {
 for (const name of ["scroll", "resize"]) addEventListener(name, soon(draw), { passive: true });
 new ResizeObserver(() => list.clientWidth !== width && arrange()).observe(list);
 
-/** Return the rows a window above and below `top`, and that of the tile with the focus. */
+// The rows a window above and below, and that of the tile with the focus.
 function near(top) {
   const from = lowest((row) => bottom(row) > top - innerHeight);
   const to = lowest((row) => row.top > top + 2 * innerHeight);

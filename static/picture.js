@@ -1,7 +1,7 @@
-// One picture, in a dialog that fills the window: the stage, and beside it what is known and said.
+// One picture over the whole window: the stage, and beside it what is known and said.
 import { address, downloads, get, key, request, show } from "./api.js";
 import { open as openComments } from "./comments.js";
-import { button, confirm, find, held, make, styled, trouble } from "./dom.js";
+import { button, complaint, confirm, find, held, icon, make } from "./dom.js";
 import { facts } from "./facts.js";
 import * as gallery from "./gallery.js";
 import { focusOn } from "./select.js";
@@ -16,22 +16,20 @@ const title = make("h2", { id: "picture-title" });
 const scale = make("output");
 const sides = [[-1, "‹", "Previous picture"], [1, "›", "Next picture"]].map(([step, sign, ariaLabel]) =>
   button(sign, () => turn(step), { className: "turn", ariaLabel }));
-const sign = (text, ariaLabel, act) => button(text, act, { className: "quiet", ariaLabel });
 const fold = button("Facts", () => setFolded(!dialog.classList.contains("folded")), { "aria-controls": "side" });
-const close = sign("✕", "Close", () => dialog.close());
+const close = icon("✕", "Close", () => dialog.close());
 const side = make("div.side", { id: "side" });
 let shown = ""; // the id of the picture in the dialog
 let stop = new AbortController();
 let way = {};
 
 dialog.append(
-  make("div.head", title, scale, sign("−", "Zoom out", stage.zoomOut), sign("+", "Zoom in", stage.zoomIn), fold, close),
+  make("div.head", title, scale, icon("−", "Zoom out", stage.zoomOut), icon("+", "Zoom in", stage.zoomIn), fold, close),
   make("div.middle", stage.element, sides), side);
 stage.hear(turn, (zoom) => { scale.textContent = zoom === null ? "" : `${Math.round(zoom * 100)} %`; });
-await styled("picture");
 setFolded(localStorage.getItem(FOLDED) === "yes");
 
-/** Open the picture `id`; `ways` {leave, go} lead back to the gallery, and on to another picture. */
+// `ways` {leave, go} lead back to the gallery, and on to another picture.
 export async function open(id, query, ways) {
   way = ways;
   stop.abort();
@@ -55,7 +53,7 @@ export async function open(id, query, ways) {
     if (signal.aborted) return;
     name("No picture");
     stage.show("");
-    side.replaceChildren(trouble(error));
+    complaint(side)(error);
   }
 }
 
@@ -113,12 +111,11 @@ async function showAlike(place, id) {
 }
 
 function actions(image, place) {
-  const doing = (act) => () => act(image, place).catch((error) => row.after(trouble(error)));
+  const doing = (act) => () => act(image, place).catch(complaint(place.state));
   const original = make("a.button", "Download original");
   downloads(original, image.original_url, image.original_name);
-  const row = make("div.row", original, failed(image) && button("Retry", doing(retry)),
+  return make("div.row", original, failed(image) && button("Retry", doing(retry)),
     button("Delete", doing(remove), { className: "danger" }));
-  return row;
 }
 
 const retry = async ({ image_id: id }, place) => fill(place, { image: await gallery.again(id, "retry") }, true);

@@ -30,14 +30,14 @@ function toggle(n) {
   tell();
 }
 
-export function selectAll(some = items) {
+function add(some) {
   for (const item of some) choose(item, true);
   tell();
 }
 
 function extend(n) {
   const from = Math.max(0, items.indexOf(anchor));
-  selectAll(items.slice(Math.min(from, n), Math.max(from, n) + 1));
+  add(items.slice(Math.min(from, n), Math.max(from, n) + 1));
 }
 
 export function clear() {
@@ -57,7 +57,7 @@ list.addEventListener("click", (event) => {
   if (picks) focus(tile.n);
 });
 
-// A long press selects; the click and the menu that follow it are not wanted.
+// A long press selects, without the click and the menu that follow it.
 let press = null;
 const lift = () => clearTimeout(press?.timer);
 list.onpointerdown = (event) => {
@@ -87,7 +87,7 @@ list.addEventListener("focusin", (event) => {
   keepStop();
 });
 
-/** See to it that the Tab key finds a tile, whichever have elements just now. */
+// Let the Tab key find a tile, whichever have elements just now.
 function keepStop() {
   if (find("a[tabindex='0']", list)) return;
   const tile = mosaic.element(stop) ?? find("li", list);
@@ -101,7 +101,6 @@ function focus(n) {
   if (element) find("a", element).focus({ preventScroll: true });
 }
 
-/** Put the keyboard on a picture, if the gallery shows it. */
 export function focusOn(id) {
   const n = items.indexOf(gallery.item(id));
   if (n >= 0 && list.checkVisibility()) focus(n);
@@ -132,7 +131,7 @@ list.onkeydown = (event) => {
 };
 
 export function onKey(event) {
-  if (event.key.toLowerCase() === "a" && held(event)) selectAll();
+  if (event.key.toLowerCase() === "a" && held(event)) add(items);
   else if (event.key === "Escape" && selected.size) clear();
   else return false;
   return true;

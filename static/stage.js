@@ -1,4 +1,4 @@
-// The stage of a picture: fitted, zoomed, moved, swiped. Sizes in CSS px, `scale` in CSS px a pixel of the picture.
+// The stage of a picture: fitted, zoomed, moved, swiped. Sizes in CSS px, `scale` a pixel of the picture.
 import { show as load } from "./api.js";
 import { find, make } from "./dom.js";
 import { listen } from "./gestures.js";
@@ -16,12 +16,12 @@ let [scale, left, top, swiped_px] = [1, 0, 0, 0];
 let fitted = true;
 let turn, tell;
 
-/** `turned` hears of a swipe, -1 or 1; `told` of the zoom, in screen pixels a pixel, null without a picture. */
+// `turned` hears of swipes, -1 or 1; `told` of the zoom, in screen pixels a pixel.
 export function hear(turned, told) {
   [turn, tell] = [turned, told];
 }
 
-/** Show {width, height, format, alt, medium, original, color}, or words where there is no picture. */
+// Show a picture, or words where there is none.
 export function show(shown) {
   stop.abort();
   stop = new AbortController();
@@ -53,7 +53,7 @@ function put(link, alt, onload) {
 
 const longest = () => Math.max(picture.width, picture.height);
 
-/** Fetch the original once the medium no longer has a pixel for each of the screen's. */
+// Fetch the original once the medium has too few pixels.
 function sharpen() {
   const [medium, second] = sheet.children;
   if (second || !medium?.complete || longest() * Math.min(1, scale * devicePixelRatio) <= MEDIUM_PX) return;
@@ -69,7 +69,7 @@ export function fit() {
   move(0, 0);
 }
 
-/** Zoom by a factor about a place of the stage, its middle unless told. */
+// Zoom about a place of the stage.
 export function zoom(factor, x = element.clientWidth / 2, y = element.clientHeight / 2) {
   if (!picture) return;
   const wanted = Math.min(Math.max(MOST / devicePixelRatio, 2 * whole()), Math.max(whole(), scale * factor));
@@ -82,7 +82,7 @@ export function zoom(factor, x = element.clientWidth / 2, y = element.clientHeig
 export const zoomIn = () => zoom(STEP);
 export const zoomOut = () => zoom(1 / STEP);
 
-/** Show a pixel of the picture as one of the screen. */
+// One pixel for one of the screen.
 export const real = (x, y) => zoom(1 / devicePixelRatio / scale, x, y);
 
 function move(dx, dy) {

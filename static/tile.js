@@ -4,7 +4,7 @@ import { dayName, dayOf, find, make } from "./dom.js";
 
 const RATIO = { least: 0.5, most: 2.6 };
 
-/** Keep of a list item what the gallery needs: there may be 50,000. */
+// Keep of a list item what the gallery needs: there may be 50,000.
 export function record({ image_id: id, original_name: name, status, error, caption, caption_status, color, metadata, uploaded_at }) {
   const { width, height, format, datetime } = metadata ?? {};
   const ratio = width ? Math.min(RATIO.most, Math.max(RATIO.least, width / height)) : 1;
@@ -15,7 +15,6 @@ export const thumbnail = (id, size = "medium") => `api/images/${id}/thumbnails/$
 
 export const failed = ({ status, caption_status }) => status === "failed" || caption_status === "failed";
 
-/** Make the element; `query` is the gallery's filter, which goes along to the picture. */
 export function create(item, query) {
   const element = make("li", { "data-id": item.id },
     make("a", { href: `#/image/${item.id}${query}`, tabIndex: -1 }, make("span.frame"), make("span.label")),
@@ -24,7 +23,6 @@ export function create(item, query) {
   return element;
 }
 
-/** Bring the element up to its item; what is the same already is left alone. */
 export function fill(element, item) {
   const { name, caption, status, width, selected } = item;
   const state = status === "processing" && width ? "captioning" : status;
@@ -54,7 +52,7 @@ export function load(element, { id }) {
   show(img, thumbnail(id));
 }
 
-/** Put a date over the tile, `room` px wide, or take it away. */
+// Put a date over the tile, `room` px wide, or take it away.
 export function date(element, day, room) {
   let head = find("h2", element);
   if (!day) return head?.remove();

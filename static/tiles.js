@@ -1,4 +1,4 @@
-// A log in pieces: level k cuts its depths into 2**k tiles of at most 512 rows, raw grey; colour is put on here.
+// A log in grey pieces: level k cuts its depths into 2**k tiles of at most 512 rows.
 import { request } from "./api.js";
 
 const ROWS = 512;
@@ -8,97 +8,96 @@ const PAUSE_MS = 80; // what is only passed over is never asked for
 
 const split = (key) => key.split("/").map(Number);
 
-export class Tiles {
-  #kept = new Map(); // "level/index" -> tile, the least used first
-  #flying = new Map(); // key -> AbortController
-  #wanted = [];
-  #timer = 0;
+// `how` goes along with every request; `changed` hears of what has come, and of errors.
+export function tilesOf(log, how, changed) {
+  const kept = new Map(); // "level/index" -> tile, the least used first
+  const flying = new Map(); // key -> AbortController
+  let wanted = [];
+  let timer = 0;
+  const step = log.depth_step || 1;
+  const top = log.depth_min - step / 2;
+  const extent = log.depth_max - log.depth_min + step;
+  const deepest = Math.max(0, Math.ceil(Math.log2(Math.max(log.rows, extent / step) / ROWS)));
+  return { log, how, step, top, extent, visible, bounds, best, want, missing, look };
 
-  /** `how` goes along with every request: unit, contrast; `changed` hears of every tile that has come, and of errors. */
-  constructor(log, how, changed) {
-    Object.assign(this, { log, how, changed, step: log.depth_step || 1 });
-    this.top = log.depth_min - this.step / 2;
-    this.extent = log.depth_max - log.depth_min + this.step;
-    this.deepest = Math.max(0, Math.ceil(Math.log2(Math.max(log.rows, this.extent / this.step) / ROWS)));
-  }
-
-  /** Return the keys of the tiles that show from..to on `height_px`. */
-  visible(from, to, height_px) {
-    const sharp = Math.ceil(Math.log2((this.extent * height_px) / (to - from) / ROWS));
-    const level = sharp < this.deepest - 1 ? Math.max(0, sharp) : this.deepest; // every row, where it is near
-    const most = 2 ** level - 1;
-    const index = (depth) => Math.min(most, Math.max(0, Math.floor(((depth - this.top) / this.extent) * (most + 1))));
+  // Return the keys of the tiles that show from..to on `height_px`.
+  function visible(from, to, height_px) {
+    const sharp = Math.ceil(Math.log2((extent * height_px) / (to - from) / ROWS));
+    const level = sharp < deepest - 1 ? Math.max(0, sharp) : deepest; // every row, where it is near
+    const count = 2 ** level;
+    const index = (depth) => Math.min(count - 1, Math.max(0, Math.floor(((depth - top) / extent) * count)));
     const first = index(from);
     return Array.from({ length: index(to) - first + 1 }, (_, n) => `${level}/${first + n}`);
   }
 
-  bounds(key) {
+  function bounds(key) {
     const [level, index] = split(key);
-    const span = this.extent / 2 ** level;
-    return [this.top + index * span, this.top + (index + 1) * span];
+    const span = extent / 2 ** level;
+    return [top + index * span, top + (index + 1) * span];
   }
 
-  /** Return the tile or, until it has come, the finest one above it that has. */
-  best(key) {
+  // The tile or, until it has come, the finest one above it that has.
+  function best(key) {
     const [level, index] = split(key);
-    return this.#kept.get(key) ?? (level ? this.best(`${level - 1}/${index >> 1}`) : null);
+    return kept.get(key) ?? (level ? best(`${level - 1}/${index >> 1}`) : null);
   }
 
-  /** Fetch these and the overview, drop what else is under way. */
-  want(keys) {
-    this.#wanted = [...new Set(["0/0", ...keys])];
-    for (const [key, stop] of this.#flying) if (!this.#wanted.includes(key)) stop.abort();
-    for (const key of this.#wanted) if (this.#kept.has(key)) this.#keep(key, this.#kept.get(key));
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#fly(), PAUSE_MS);
+  // Fetch these and the overview, and nothing else.
+  function want(keys) {
+    wanted = [...new Set(["0/0", ...keys])];
+    for (const [key, stop] of flying) if (!wanted.includes(key)) stop.abort();
+    for (const key of wanted) if (kept.has(key)) keep(key, kept.get(key));
+    clearTimeout(timer);
+    timer = setTimeout(fly, PAUSE_MS);
   }
 
-  missing = () => this.#wanted.filter((key) => !this.#kept.has(key));
-
-  #fly() {
-    const missing = this.missing().filter((key) => !this.#flying.has(key));
-    for (const key of missing.slice(0, IN_FLIGHT - this.#flying.size)) this.#fetch(key);
+  function missing() {
+    return wanted.filter((key) => !kept.has(key));
   }
 
-  async #fetch(key) {
+  function fly() {
+    const next = missing().filter((key) => !flying.has(key));
+    next.slice(0, IN_FLIGHT - flying.size).forEach(load);
+  }
+
+  async function load(key) {
     const stop = new AbortController();
-    this.#flying.set(key, stop);
-    const error = await this.#read(key, stop.signal).then((tile) => this.#keep(key, tile), (reason) => reason);
-    this.#flying.delete(key);
+    flying.set(key, stop);
+    const error = await read(key, stop.signal).then((tile) => keep(key, tile), (reason) => reason);
+    flying.delete(key);
     if (stop.signal.aborted) return;
-    if (error?.code === "no_frames") this.#keep(key, { rows: 0 });
-    else if (error) return this.changed(error);
-    this.changed();
-    this.#fly();
+    if (error?.code === "no_frames") keep(key, { rows: 0 });
+    else if (error) return changed(error);
+    changed();
+    fly();
   }
 
-  async #read(key, signal) {
-    const [depth_min, depth_max] = this.bounds(key);
-    const query = { log: this.log.log, depth_min, depth_max, format: "raw", max_rows: ROWS, ...this.how };
+  async function read(key, signal) {
+    const [depth_min, depth_max] = bounds(key);
+    const query = { log: log.log, depth_min, depth_max, format: "raw", max_rows: ROWS, ...how };
     const ask = (more) => request("GET", "api/frames", { query: { ...query, ...more }, signal });
-    const [response, plain] = await Promise.all([ask(), this.how.contrast ? ask({ contrast: "" }) : null]);
-    const [width, rows, first, last] = ["Width", "Rows", "Depth-Min", "Depth-Max"].map((name) => Number(response.headers.get(`X-Frame-${name}`)));
-    const size = width * rows;
-    const bytes = new Uint8Array(await response.arrayBuffer());
-    const pixels = bytes.subarray(0, size);
-    const pitch = (last - first + this.step) / rows; // depth a row
+    const [answer, plain] = await Promise.all([ask(), how.contrast ? ask({ contrast: "" }) : null]);
+    const [width, rows, first, last] = ["Width", "Rows", "Depth-Min", "Depth-Max"].map((name) => Number(answer.headers.get(`X-Frame-${name}`)));
+    const bytes = await answer.bytes();
+    const pixels = bytes.subarray(0, width * rows);
+    const pitch = (last - first + step) / rows; // depth a row
     return {
-      pixels, width, rows, pitch, top: first - this.step / 2, exact: Math.abs(pitch / this.step - 1) < 1e-3,
-      mask: bytes.length > size && bytes.subarray(size),
-      values: plain ? new Uint8Array(await plain.arrayBuffer()) : pixels,
+      pixels, width, rows, pitch, top: first - step / 2, exact: Math.abs(pitch / step - 1) < 1e-3,
+      mask: bytes.length > pixels.length && bytes.subarray(pixels.length),
+      values: plain ? await plain.bytes() : pixels,
     };
   }
 
-  #keep(key, tile) {
-    this.#kept.delete(key);
-    this.#kept.set(key, tile);
-    if (this.#kept.size > KEPT) this.#kept.delete([...this.#kept.keys()].find((old) => old !== "0/0"));
+  function keep(key, tile) {
+    kept.delete(key);
+    kept.set(key, tile);
+    if (kept.size > KEPT) kept.delete([...kept.keys()].find((old) => old !== "0/0"));
   }
 
-  /** Return what is at a depth and a place across, 0 to 1; null where there is no data. */
-  look(depth, across, keys) {
-    const key = keys.find((one) => depth < this.bounds(one)[1]);
-    const tile = key && this.best(key);
+  // What is at a depth and a place across, 0 to 1.
+  function look(depth, across, keys) {
+    const key = keys.find((one) => depth < bounds(one)[1]);
+    const tile = key && best(key);
     const row = tile?.rows ? Math.floor((depth - tile.top) / tile.pitch) : -1;
     if (row < 0 || row >= tile.rows) return null;
     const { width, exact, values, mask } = tile;

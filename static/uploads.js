@@ -1,89 +1,86 @@
-// Uploads: three in flight, a bar each; what fails folds into one line, with reasons, and a retry where it can help.
-import { upload } from "./api.js";
-import { button, count, counted, find, make } from "./dom.js";
+// Uploads: three in flight; what fails folds into one line, with a retry where it can help.
+import { post } from "./api.js";
+import { button, count, counted, find, icon, make } from "./dom.js";
 
 const IN_FLIGHT = 3;
 
-/** Whether the same file may go through at another time: the server was away or busy, or wanted a key. */
+// Whether the same file may go through at another time.
 const passing = ({ status }) => [0, 401, 408, 409, 429].includes(status) || status >= 500;
 
-/** Files for `path`: `form(file)` makes the body, `done(answer)` hears of it, `explain(error)` adds to a refusal. */
-export class Uploads {
-  #waiting = [];
-  #flying = 0;
-  #done = 0;
-  #faults = new Map(); // row -> [file, error]
-  #rows = make("ul", { ariaLabel: "Uploads" });
-  #line = make("summary");
-  #again = button("Retry", () => this.#retry(...this.#faults.keys()));
-  #list = make("ul", { ariaLabel: "Failed uploads" });
-  #failed = make("details.faults", { hidden: true }, this.#line,
-    make("div.row", this.#again, button("Dismiss all", () => this.#dismiss(...this.#faults.keys()))), this.#list);
+// Return what takes files for `path`: `form(file)` makes the body, `done(answer)` hears of it, `explain(error)` adds to a refusal.
+export function uploading(place, { path, form, done, explain }) {
+  const waiting = [];
+  let flying = 0;
+  let ready = 0;
+  const faults = new Map(); // row -> [file, error]
+  const rows = make("ul", { ariaLabel: "Uploads" });
+  const line = make("summary");
+  const again = button("Retry", () => retry(...faults.keys()));
+  const list = make("ul", { ariaLabel: "Failed uploads" });
+  const failed = make("details.faults", { hidden: true }, line,
+    make("div.row", again, button("Dismiss all", () => dismiss(...faults.keys()))), list);
+  place.append(rows, failed);
+  return add;
 
-  constructor(place, options) {
-    Object.assign(this, options, { told: find("[role=status]", place) });
-    place.append(this.#rows, this.#failed);
+  function add(files) {
+    if (!flying) ready = 0;
+    waiting.push(...files);
+    fly();
   }
 
-  add(files) {
-    if (!this.#flying) this.#done = 0;
-    this.#waiting.push(...files);
-    this.#fly();
+  function fly() {
+    while (flying < IN_FLIGHT && waiting.length) upload(waiting.shift());
+    tell();
   }
 
-  #fly() {
-    while (this.#flying < IN_FLIGHT && this.#waiting.length) this.#upload(this.#waiting.shift());
-    this.#summarise();
-  }
-
-  async #upload(file) {
-    this.#flying += 1;
+  async function upload(file) {
+    flying += 1;
     const bar = make("progress", { max: 1, value: 0, ariaLabel: `Uploading ${file.name}` });
     const row = make("li", make("b", file.name), bar);
-    this.#rows.append(row);
+    rows.append(row);
     const progress = (part) => (part < 1 ? bar.setAttribute("value", part) : bar.removeAttribute("value"));
     try {
-      this.done(await upload(this.path, this.form(file), progress));
-      this.#done += 1;
+      done(await post(path, null, { form: form(file), progress }));
+      ready += 1;
     } catch (error) {
-      this.#fail(file, error);
+      fail(file, error);
     }
     row.remove();
-    this.#flying -= 1;
-    this.#fly();
+    flying -= 1;
+    fly();
   }
 
-  #fail(file, error) {
+  function fail(file, error) {
     const row = make("li.failed", make("b", file.name), make("span", error.message),
-      passing(error) && button("Retry", () => this.#retry(row), { ariaLabel: `Retry ${file.name}` }),
-      button("✕", () => this.#dismiss(row), { className: "quiet", ariaLabel: `Dismiss ${file.name}` }),
-      this.explain?.(error));
-    this.#faults.set(row, [file, error]);
-    this.#list.append(row);
-    if (this.#faults.size < 3) this.#failed.open = this.#faults.size === 1; // the second folds them into the line
+      passing(error) && button("Retry", () => retry(row), { ariaLabel: `Retry ${file.name}` }),
+      icon("✕", `Dismiss ${file.name}`, () => dismiss(row)), explain?.(error));
+    faults.set(row, [file, error]);
+    list.append(row);
+    if (faults.size < 3) failed.open = faults.size === 1; // the second folds them into the line
   }
 
-  #retry(...rows) {
-    const faults = rows.map((row) => [row, ...this.#faults.get(row)]).filter(([, , error]) => passing(error));
-    this.#dismiss(...faults.map(([row]) => row));
-    this.add(faults.map(([, file]) => file));
+  function retry(...some) {
+    const found = some.filter((row) => passing(faults.get(row)[1]));
+    const files = found.map((row) => faults.get(row)[0]);
+    dismiss(...found);
+    add(files);
   }
 
-  #dismiss(...rows) {
-    for (const row of rows) {
-      this.#faults.delete(row);
+  function dismiss(...some) {
+    for (const row of some) {
+      faults.delete(row);
       row.remove();
     }
-    this.#summarise();
+    tell();
   }
 
-  #summarise() {
-    const faults = [...this.#faults.values()];
-    const failed = faults.length;
-    const all = this.#done + failed + this.#flying + this.#waiting.length;
-    this.told.textContent = all ? `${count(this.#done)} of ${count(all)} uploaded${failed ? `, ${count(failed)} failed` : ""}` : "";
-    this.#failed.hidden = !failed;
-    if (failed) this.#line.textContent = `${counted(failed, "upload")} failed: ${faults.at(-1)[1].message}`;
-    this.#again.hidden = !faults.some(([, error]) => passing(error));
+  function tell() {
+    const errors = [...faults.values()].map(([, error]) => error);
+    const { size } = faults;
+    const all = ready + size + flying + waiting.length;
+    find("[role=status]", place).textContent = all ? `${count(ready)} of ${count(all)} uploaded${size ? `, ${count(size)} failed` : ""}` : "";
+    failed.hidden = !size;
+    line.textContent = size ? `${counted(size, "upload")} failed: ${errors.at(-1).message}` : "";
+    again.hidden = !errors.some(passing);
   }
 }

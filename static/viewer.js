@@ -1,15 +1,15 @@
-// The viewer of a depth log, or of two on one depth; there is one at a time.
+// The viewer of a depth log, or of two on one depth.
 import { address, downloads, get, save } from "./api.js";
 import { colours, draw, drawHistogram, LEFT, OVERVIEW, trackAt } from "./chart.js";
 import { controls, METRES } from "./controls.js";
 import { button, copy, held, make, sentence, soon } from "./dom.js";
 import { listen } from "./gestures.js";
-import { Tiles } from "./tiles.js";
+import { tilesOf } from "./tiles.js";
 
 const LEAST_ROWS = 8; // in a view
 const PX_M = 0.0254 / 96; // a CSS pixel on paper
 const ACROSS = { degrees: ["0°", "90°", "180°", "270°", "360°"], compass: ["N", "E", "S", "W", "N"] };
-const HELP = "Drag or scroll to move (two fingers on a touch screen), pinch or Ctrl + scroll to zoom, Shift + drag to measure. Keys: arrows, Page up and down, Home, End, +, −, 0 for all.";
+const HELP = "Drag or scroll to move (with two fingers on a touch screen), pinch or Ctrl + scroll to zoom, Shift + drag to measure; ? lists the keys.";
 const PANS = { ArrowUp: -0.15, ArrowDown: 0.15, PageUp: -0.9, PageDown: 0.9, Home: -Infinity, End: Infinity };
 const ZOOMS = { "+": 1.6, "=": 1.6, "-": 1 / 1.6, 0: 0 };
 
@@ -33,7 +33,6 @@ let step, half, top, bottom, extent, unit, digits; // of all tracks: depths
 
 heads.style.paddingLeft = `${LEFT}px`;
 
-/** Show the log `name` in `place`; `query` is the view to begin with, as the address has it. */
 export async function open(place, name, query) {
   const head = [make("a", { href: "#/logs" }, "All logs"), make("h1", name)];
   const note = make("p.note", { role: "status" }, "Loading…");
@@ -55,7 +54,6 @@ export async function open(place, name, query) {
 
 const getLog = async (name) => (await get(`api/frames/logs/${encodeURIComponent(name)}`)).data;
 
-/** Ask for nothing more. */
 export function leave() {
   for (const { tiles } of tracks) tiles.want([]);
 }
@@ -90,7 +88,7 @@ function build() {
   unit = wanted || logs[0].depth_unit || "";
   tracks = logs.map((log) => {
     const how = { ...stretch, unit: log.depth_unit ? unit : "", mask: log.holes ? "true" : "" };
-    return { tiles: new Tiles(inUnit(log, how.unit), how, changed), keys: [] };
+    return { tiles: tilesOf(inUnit(log, how.unit), how, changed), keys: [] };
   });
   const all = tracks.map(({ tiles }) => tiles);
   step = Math.min(...all.map((one) => one.step));
@@ -138,17 +136,18 @@ function label() {
   remember();
 }
 
+const high = () => canvas.clientHeight;
 const span = () => view.to - view.from;
-const depthAt = (y) => view.from + (y / canvas.clientHeight) * span();
+const depthAt = (y) => view.from + (y / high()) * span();
 
 function pan(part) {
   const by = Math.max(-extent, Math.min(extent, part * span()));
   return go(view.from + by, view.to + by);
 }
 
-/** Zoom about `y`; by 0 to the whole log. */
-function zoom(factor, y = canvas.clientHeight / 2) {
-  const part = y / canvas.clientHeight;
+// Zoom about `y`; by 0 to the whole log.
+function zoom(factor, y = high() / 2) {
+  const part = y / high();
   const after = factor ? span() / factor : extent;
   go(depthAt(y) - part * after, depthAt(y) + (1 - part) * after);
 }
@@ -157,15 +156,15 @@ function typed() {
   go(form.from.valueAsNumber - half, form.to.valueAsNumber + half);
 }
 
-/** Return how long a pixel of the canvas is, on paper and in the log; without unit depths are metres. */
-const ratio = () => (span() * METRES[unit || "m"]) / canvas.clientHeight / PX_M;
+// How long a pixel is in the log, of its length on paper.
+const ratio = () => (span() * METRES[unit || "m"]) / high() / PX_M;
 
 function toScale() {
   if (form.scale.value) zoom(ratio() / form.scale.value);
   form.scale.value = "";
 }
 
-/** Go there; returns whether that is anywhere else. */
+// Return whether that is anywhere else.
 function go(from, to) {
   const before = view;
   view = fit(from, to);
@@ -175,7 +174,7 @@ function go(from, to) {
 
 const exact = (depth) => Number(depth.toFixed(digits + 3)); // places that a link can name
 
-/** Keep a view inside the log, between a few rows and all of it. */
+// Keep a view inside the log, between a few rows and all of it.
 function fit(from, to) {
   const size = Math.min(extent, Math.max(Math.abs(to - from) || 0, step * LEAST_ROWS));
   const first = Math.min(Math.max((from + to - size) / 2 || 0, top), bottom - size);
@@ -197,9 +196,9 @@ async function recolour() {
 }
 
 const redraw = soon(() => {
-  if (!lut || !canvas.clientHeight) return;
+  if (!lut || !high()) return;
   for (const track of tracks) {
-    track.keys = track.tiles.visible(view.from, view.to, canvas.clientHeight * devicePixelRatio);
+    track.keys = track.tiles.visible(view.from, view.to, high() * devicePixelRatio);
     track.tiles.want(track.keys);
   }
   changed();
@@ -285,11 +284,11 @@ function told({ depth, column, width, grey, exact: sure }, { value_min: least, v
 let drags = pull; // what the pointer that is down does
 
 function pull({ y }, before) {
-  return pan((before.y - y) / canvas.clientHeight);
+  return pan((before.y - y) / high());
 }
 
 function goTo({ y }) {
-  pan((top + (y / canvas.clientHeight) * extent - view.from) / span() - 0.5);
+  pan((top + (y / high()) * extent - view.from) / span() - 0.5);
 }
 
 // One finger scrolls the page, two move the log; a press on the overview means "go there".
@@ -310,7 +309,7 @@ listen(canvas, {
   wheel(px, { y }, event) {
     const zooms = held(event);
     if (zooms) zoom(1.004 ** -px, y);
-    if (zooms || pan(px / canvas.clientHeight)) event.preventDefault(); // at the end the page scrolls on
+    if (zooms || pan(px / high())) event.preventDefault(); // at the end the page scrolls on
   },
 });
 canvas.onpointerleave = ({ pointerType }) => { if (pointerType === "mouse") reading.textContent = ""; };

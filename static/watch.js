@@ -1,4 +1,4 @@
-// Live status: long polls on two connections at most, however many pictures are being processed.
+// Live status: long polls, on two connections at most.
 import { get } from "./api.js";
 
 const CONNECTIONS = 2;
@@ -6,10 +6,10 @@ const PAUSE_MS = { least: 500, most: 15_000 };
 const waiting = new Map(); // id -> {seen, updates}
 let running = 0;
 
-/** Whether there is more to come; a caption may be written anew while the picture itself is done. */
+// A caption may be written anew while the picture itself is done.
 export const busy = ({ status, caption_status, caption_error }) => status === "processing" || (caption_status === "pending" && !caption_error);
 
-/** Call `update` with the picture as it changes, until it is done; with null when it is gone. */
+// Tell `update` of a picture until it is done; null when it is gone.
 export function watch(id, update) {
   add(id, false, [update]);
   if (running < CONNECTIONS) run();
@@ -32,7 +32,7 @@ async function run() {
   running -= 1;
 }
 
-/** Poll one picture; false when there was no answer, or one at once and no news: slow down. */
+// False when there was no answer, or one at once and no news: slow down.
 async function poll(id, { seen, updates }) {
   const wait = seen ? 20 : 2; // s; the first look is short: thumbnails come before captions
   const began_ms = performance.now();

@@ -1,8 +1,8 @@
-// Caption and labels of a picture, written in place; two people do not overwrite each other unawares.
+// Caption and labels, written in place; two people do not overwrite each other unawares.
 import { get, post, request } from "./api.js";
-import { button, confirm, find, make, sends, trouble } from "./dom.js";
+import { button, complaint, confirm, find, icon, make, sends } from "./dom.js";
 
-/** Fetch a picture with the ETag of what is known: {image, etag}. Throws ApiError. */
+// Fetch {image, etag}.
 export const fetchTagged = (id, signal) => tagged("GET", id, { signal });
 
 async function tagged(method, id, options) {
@@ -12,7 +12,7 @@ async function tagged(method, id, options) {
 
 const patch = (id, json, etag) => tagged("PATCH", id, { json, etag });
 
-/** Change a picture's labels by a function; where somebody was faster, theirs are changed. Throws ApiError. */
+// Change labels by a function; where somebody was faster, theirs.
 export async function changeLabels(id, change, known) {
   const { image, etag } = known ?? (await fetchTagged(id));
   return patch(id, { labels: change(image.labels) }, etag).catch((error) => {
@@ -23,7 +23,7 @@ export async function changeLabels(id, change, known) {
 
 export const adding = (names) => (labels) => [...new Set([...labels, ...names])];
 
-/** Make the caption and the labels of {image, etag}; `changed` hears of the new ones, and where the keyboard goes on. */
+// `changed` hears of the new {image, etag}, and where the keyboard goes on.
 export const words = (known, changed) => [caption(known, changed), labels(known, changed)];
 
 function caption({ image, etag }, changed) {
@@ -31,6 +31,7 @@ function caption({ image, etag }, changed) {
   const { image_id: id, caption: text, caption_source: source } = image;
   const human = source?.provider === "human";
   const done = (now) => changed(now, ".edit");
+  const complain = complaint(place);
   read();
   return place;
 
@@ -81,10 +82,6 @@ function caption({ image, etag }, changed) {
     done(await fetchTagged(id));
   }
 
-  function complain(error) {
-    find(".bad", place)?.remove();
-    place.append(trouble(error));
-  }
 }
 
 function missing({ status, error, metadata, caption_error, caption_status }) {
@@ -97,14 +94,13 @@ function missing({ status, error, metadata, caption_error, caption_status }) {
 
 function labels(known, changed) {
   const { image_id: id, labels: names } = known.image;
-  const change = (how) => changeLabels(id, how, known).then((now) => changed(now, ".label-field"), (error) => place.append(trouble(error)));
+  const change = (how) => changeLabels(id, how, known).then((now) => changed(now, ".label-field"), complaint(place));
   const chip = (name) => make("span.chip", make("a", { href: `#/?${new URLSearchParams({ label: name })}` }, name),
-    button("✕", () => change((all) => all.filter((one) => one !== name)), { className: "quiet", ariaLabel: `Remove the label ${name}` }));
+    icon("✕", `Remove the label ${name}`, () => change((all) => all.filter((one) => one !== name))));
   const place = make("div.row.chips", names.map(chip), labelField("Add label", (more) => change(adding(more))));
   return place;
 }
 
-/** Offer the labels that are in use, wherever one is typed. */
 export async function offer({ target }) {
   target.setAttribute("list", "labels");
   const { data } = await get("api/labels", { limit: 200 }).catch(() => ({ data: [] }));

@@ -36,9 +36,10 @@ def test_scrolling_shows_each_picture_once_while_uploads_go_on(crowded: Server, 
     page.wait_for_selector("#tiles li")
     for number in range(3):
         crowded.upload(jpeg(24, 16), f"late {number}.jpg")
-        page.mouse.wheel(0, 3000)
+        page.evaluate("scrollBy(0, 3000)")  # at once; a wheel's last pixels come when they like
         frames(page)
     page.evaluate("scrollTo(0, 0)")
+    frames(page)
     shown = [name for name in scroll_to_the_end(page) if name.startswith("failed ")]
     assert sorted(shown) == sorted(f"failed {number}.jpg" for number in range(FAILED))
     expect(page.locator("#more")).to_have_text(f"{FAILED} pictures")
@@ -215,6 +216,6 @@ def test_the_keyboard_walks_down_a_crowd_and_keeps_its_place(crowded: Server, vi
     expect(page.locator("#tiles a:focus")).to_be_in_viewport()
     focused = page.locator("#tiles li:focus-within").get_attribute("data-id")
     page.mouse.wheel(0, 9000)
-    page.wait_for_function("scrollY > 9000")
+    until(page, lambda: page.evaluate("scrollY") > 9000)
     frames(page)
     assert page.locator("#tiles li:focus-within").get_attribute("data-id") == focused

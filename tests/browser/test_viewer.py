@@ -354,7 +354,7 @@ def test_one_finger_scrolls_the_page_and_two_move_the_log(view: Callable[..., Pa
     page = view(**PHONE)
     before = _range(page)
     touch(page, [(250, 600)], [(250, 500)], [(250, 400)], [(250, 300)])
-    page.wait_for_function("scrollY > 50")
+    until(page, lambda: page.evaluate("scrollY") > 50)
     assert _range(page) == before
     touch(page, [(220, 500), (280, 500)], [(220, 450), (280, 450)], [(220, 380), (280, 380)])
     until(page, lambda: _range(page)[0] > before[0] + 1)
