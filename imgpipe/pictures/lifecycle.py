@@ -47,6 +47,7 @@ def enter(image: Image, seal: Seal | None = None, *, once: bool = False) -> Imag
     now = utc_now()
     image.status, image.stage, image.due_at, image.changed_at = "processing", RENDER, now, now
     image.position = position_of(image.id)
+    image.exif = None  # said, or whoever looks at the new picture would ask the database for it
     with writing(durable=True) as session:
         if once and (twin := _find_twin(session, image.sha256)):
             if seal:
