@@ -21,7 +21,7 @@ class WebhookBacklog:
 
     def due(self) -> Sequence[str]:
         """Name the lane when something is due."""
-        return (queue.STAGE,) if queue.due(self._sender.targets) else ()
+        return (queue.STAGE,) if queue.due(self._sender.targets, self._lease_s) else ()
 
     def claim(self, lane: str) -> Claim | None:
         """Take what has been due the longest, or None."""

@@ -2,10 +2,10 @@
 
 import random
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Table, and_, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, FromClause, Table, and_, delete, func, or_, select, text, update
 
 from imgpipe.clock import utc_now
 from imgpipe.database.engine import db, writing
@@ -28,11 +28,14 @@ class Message(NamedTuple):
     body: str
 
 
-def due(targets: Sequence[str]) -> bool:
+def due(targets: Sequence[str], lease_s: float) -> bool:
     """Tell whether something is due for one of the targets."""
-    found = db.session.scalar(select(select(ROWS.c.number).where(_due(targets)).exists()))
+    now = utc_now()
+    kinds = (_overdue(ROWS, now), _stray(ROWS, now, lease_s))
+    found = (select(ROWS.c.number).where(ROWS.c.target.in_(targets), kind).exists() for kind in kinds)
+    some = db.session.scalar(select(or_(*found)))
     db.session.rollback()
-    return bool(found)
+    return bool(some)
 
 
 def claim(targets: Sequence[str], lease_s: float) -> Claim | None:
@@ -45,15 +48,18 @@ def claim(targets: Sequence[str], lease_s: float) -> Claim | None:
         .where(earlier.c.number < ROWS.c.number, earlier.c.due_at.is_not(None))
         .exists()
     )
+    leased = ~or_(_overdue(under_way, now), _stray(under_way, now, lease_s))
     running = (
         select(func.count())
-        .where(under_way.c.target == ROWS.c.target, under_way.c.running, under_way.c.due_at > now)
+        .where(under_way.c.target == ROWS.c.target, under_way.c.running, leased)
         .scalar_subquery()
     )
-    next_one = select(ROWS.c.number).where(_due(targets), first, running < AT_ONCE)
+    ready = select(ROWS.c.number).where(ROWS.c.target.in_(targets), first, running < AT_ONCE)
+    kinds = (_stray(ROWS, now, lease_s), _overdue(ROWS, now))
+    longest_due = (ready.where(kind).order_by(ROWS.c.due_at).limit(1).scalar_subquery() for kind in kinds)
     statement = (
         update(ROWS)
-        .where(ROWS.c.number == next_one.order_by(ROWS.c.due_at).limit(1).scalar_subquery())
+        .where(ROWS.c.number == func.coalesce(*longest_due))
         .values(attempt=ROWS.c.attempt + 1, due_at=now + timedelta(seconds=lease_s), running=True)
         .returning(ROWS.c.id, ROWS.c.attempt)
     )
@@ -121,8 +127,13 @@ def replay() -> int:
         return int(getattr(result, "rowcount", 0))
 
 
-def _due(targets: Sequence[str]) -> ColumnElement[bool]:
-    return and_(ROWS.c.target.in_(targets), ROWS.c.due_at <= utc_now())
+def _overdue(rows: FromClause, now: datetime) -> ColumnElement[bool]:
+    return rows.c.due_at <= now
+
+
+def _stray(rows: FromClause, now: datetime, lease_s: float) -> ColumnElement[bool]:
+    """Tell what no lease and no pause puts off so far: the clock has been set back since."""
+    return rows.c.due_at > now + timedelta(seconds=2 * max(lease_s, LONGEST_PAUSE_S))
 
 
 def _held(claim: Claim) -> ColumnElement[bool]:

@@ -233,6 +233,32 @@ def test_a_delivery_whose_process_died_goes_out_again_after_the_lease(
     assert receiver.kinds() == ["image.succeeded"]
 
 
+def test_a_clock_that_is_set_back_delays_no_delivery(
+    app: Flask, client: FlaskClient, receiver: Receiver, service_clock: Clock
+) -> None:
+    receiver.answer = lambda number: 500 if number == 1 else 200
+    upload(client)
+    deliver(app)
+    service_clock.advance(-3600)
+    deliver(app)
+    assert receiver.kinds() == ["image.succeeded"]
+
+
+def test_a_clock_that_is_set_back_frees_the_ways_of_those_who_died(
+    app: Flask, client: FlaskClient, service_clock: Clock
+) -> None:
+    for width in range(60, 65):
+        upload(client, jpeg(width, 50))
+    with app.app_context():
+        targets = [queue.waiting()[0].target]
+        for _ in range(4):
+            assert queue.claim(targets, 30)
+        assert queue.claim(targets, 30) is None
+        service_clock.advance(-3600)
+        assert [queue.claim(targets, 30) is not None for _ in range(5)] == [True] * 4 + [False]
+        db.session.remove()
+
+
 def test_the_status_is_told_as_it_was(app: Flask, client: FlaskClient, receiver: Receiver) -> None:
     image_id = upload(client)
     assert shown(client, image_id)["status"] == "success"
