@@ -16,7 +16,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Hold what came back; ``body`` is at most 1 MiB, and ``whole`` tells whether that was all.
+    """Hold what came back: of the body as much as was asked for; ``whole`` tells whether that was all.
 
     ``headers`` are found in any case.
     """

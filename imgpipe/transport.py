@@ -27,8 +27,10 @@ BODY_BYTES = 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 
 
-def exchange(request: Request, timeout_s: float) -> Answer:
+def exchange(request: Request, timeout_s: float, body_bytes: int = BODY_BYTES) -> Answer:
     """Send the request and read the answer, lookup to last byte within ``timeout_s``.
+
+    Of the answer's body the first ``body_bytes`` are read; with 0 it may as well be broken.
 
     Redirects are not followed. The environment's proxies and authorities are used, its netrc is not; a call
     to this machine goes through no proxy.
@@ -36,7 +38,7 @@ def exchange(request: Request, timeout_s: float) -> Answer:
     Raises: TimeoutError; OSError (which the errors of ``requests`` are) when the connection can't be made or
     breaks; ValueError for what is no URL.
     """
-    call = _Call(request, timeout_s)
+    call = _Call(request, timeout_s, body_bytes)
     call.start()
     try:
         outcome = call.outcome.get(timeout=timeout_s)
@@ -62,10 +64,11 @@ def is_loopback(host: str) -> bool:
 class _Call(Thread):
     """One call, and the sockets that it has opened."""
 
-    def __init__(self, request: Request, timeout_s: float) -> None:
+    def __init__(self, request: Request, timeout_s: float, body_bytes: int) -> None:
         super().__init__(name="outbound-call", daemon=True)
         self.request = request
         self.timeout_s = timeout_s
+        self.body_bytes = body_bytes
         self.sockets: list[socket] = []
         self.abandoned = False
         self.outcome: SimpleQueue[Answer | Exception] = SimpleQueue()
@@ -107,16 +110,16 @@ class _Call(Thread):
                 timeout=(self.timeout_s, None),  # what it reads ends by the deadline, which shuts the socket
             )
             with closing(response):
-                return _read(response)
+                return _read(response, self.body_bytes)
 
 
-def _read(response: requests.Response) -> Answer:
-    body = b""
-    for chunk in response.iter_content(CHUNK_BYTES):
+def _read(response: requests.Response, body_bytes: int) -> Answer:
+    body, chunks = b"", response.iter_content(CHUNK_BYTES)
+    while len(body) < body_bytes:
+        if not (chunk := next(chunks, b"")):
+            return Answer(response.status_code, response.headers, body, True)
         body += chunk
-        if len(body) >= BODY_BYTES:
-            return Answer(response.status_code, response.headers, body[:BODY_BYTES], False)
-    return Answer(response.status_code, response.headers, body, True)
+    return Answer(response.status_code, response.headers, body[:body_bytes], False)
 
 
 class _Adapter(HTTPAdapter):

@@ -14,9 +14,10 @@ DEADLINE_S = 10.0
 class Sender:
     """Know the targets' addresses, which the database does not, and the secret."""
 
-    def __init__(self, urls: Sequence[str], secret: str) -> None:
+    def __init__(self, urls: Sequence[str], secret: str, deadline_s: float = DEADLINE_S) -> None:
         self._urls = {target_of(url): url for url in urls}
         self._secret = secret
+        self._deadline_s = deadline_s
 
     @property
     def targets(self) -> Sequence[str]:
@@ -31,9 +32,9 @@ class Sender:
         headers = {"Content-Type": "application/json", **signed}
         request = Request("POST", self._urls[message.target], headers, message.body.encode())
         try:
-            answer = exchange(request, DEADLINE_S)
+            answer = exchange(request, self._deadline_s, body_bytes=0)
         except TimeoutError:
-            return f"no answer within {DEADLINE_S:g} s"
+            return f"no answer within {self._deadline_s:g} s"
         except (OSError, ValueError) as error:  # whose text would carry the address, and its secrets
             return type(error).__name__
         return None if 200 <= answer.status < 300 else f"HTTP {answer.status}"

@@ -10,12 +10,13 @@ from typing import Any
 
 from standardwebhooks import Webhook
 
+WORKED = 502  # what a proxy says when a receiver has done its work and died over the answer
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 @dataclass
 class Receiver:
-    """What came in: ids in the order of their first good answer, and how to answer the next ones."""
+    """What came in: ids in the order in which they were worked on, and how to answer the next ones."""
 
     url: str
     seen: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -44,7 +45,7 @@ def receiving() -> Iterator[Receiver]:
                     Webhook(SECRET).verify(body, dict(self.headers.items()))
                 except Exception as error:
                     receiver.unsigned.append(str(error))
-                if 200 <= status < 300:
+                if 200 <= status < 300 or status == WORKED:
                     receiver.seen.append((message_id, json.loads(body)))
             self.send_response(status)
             self.send_header("Location", "http://127.0.0.1:9/elsewhere")

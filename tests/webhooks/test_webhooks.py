@@ -14,7 +14,7 @@ from imgpipe.webhooks import queue
 from tests.captions.provider import SENTENCE, Provider
 from tests.conftest import Clock
 from tests.factories import AppFactory, jpeg, png, post, shown, upload
-from tests.webhooks.receiver import SECRET, Receiver, receiving
+from tests.webhooks.receiver import SECRET, WORKED, Receiver, receiving
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_later_events_of_a_picture_wait_for_its_earlier_ones(
 def test_a_target_that_is_back_gets_everything_that_waited_at_once(
     app: Flask, client: FlaskClient, receiver: Receiver, service_clock: Clock
 ) -> None:
-    receiver.answer = lambda _number: 502
+    receiver.answer = lambda _number: 503
     for width in range(60, 64):
         upload(client, jpeg(width, 50))
         deliver(app)
@@ -154,6 +154,25 @@ def test_a_target_that_is_back_gets_everything_that_waited_at_once(
     deliver(app)
     assert len(receiver.seen) == 5
     assert waiting(app) == 0
+
+
+def test_a_target_that_flaps_gets_every_event_under_one_id_and_in_order(
+    app: Flask, client: FlaskClient, receiver: Receiver, service_clock: Clock
+) -> None:
+    receiver.answer = lambda number: (500, WORKED, 200, 200)[number % 4]  # half fail, half of those worked
+    ids = [upload(client, jpeg(width, 50)) for width in range(60, 66)]
+    for id in ids:
+        client.delete(f"/api/images/{id}")
+    for _ in range(100):
+        deliver(app)
+        service_clock.advance(queue.LONGEST_PAUSE_S)
+        if not waiting(app):
+            break
+    assert waiting(app) == 0
+    assert len(receiver.tries) > len(receiver.seen) > len(set(receiver.tries)) == 2 * len(ids)
+    for id in ids:
+        of_one = dict(event for event in receiver.seen if event[1]["data"]["image_id"] == id)
+        assert [event["type"] for event in of_one.values()] == ["image.succeeded", "image.deleted"]
 
 
 def test_an_event_is_given_up_after_three_days_and_replayed_on_request(
