@@ -49,7 +49,9 @@ def _in_json() -> list[str]:
     raw = request.get_data()
     if b"labels" not in raw:  # megabytes of base64 are not parsed a second time for nothing
         return []
-    sent = parse_json(raw).get(FIELD) or []
+    sent = parse_json(raw).get(FIELD)
+    if sent is None:
+        return []
     if isinstance(sent, str):
         return labels.split([sent])
     if isinstance(sent, list) and all(isinstance(name, str) for name in sent):

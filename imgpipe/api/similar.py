@@ -31,17 +31,16 @@ class SimilarQuery(ma.Schema):
     limit = Digits(1, MAX_LIMIT, load_default=DEFAULT_LIMIT)
 
 
-class AlikeSchema(ma.Schema):
+class AlikeSchema(ImageItemSchema):
     """A picture as in lists, with its distance, and whether it is the very same bytes."""
 
-    image = fields.Nested(ImageItemSchema)
     distance = fields.Integer()
     same = fields.Boolean()
 
-    @ma.post_dump
-    def _flatten(self, data: dict[str, object], **_: object) -> dict[str, object]:
-        image = data.pop("image")
-        return {**image, **data} if isinstance(image, dict) else data
+    @ma.pre_dump
+    def _join(self, alike: Alike, **_: object) -> Image:
+        vars(alike.image).update(distance=alike.distance, same=alike.same)
+        return alike.image
 
 
 @blp.route("/api/images/<id>/similar", scope=READ)

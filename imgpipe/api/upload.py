@@ -37,7 +37,7 @@ def body(field: str) -> dict[str, Any]:
             "description": "the picture in base64, bare or as a data URI",
             "example": examples.PNG,
         },
-        "labels": {"type": "array", "items": ITEM},
+        "labels": {"anyOf": [{"type": "array", "items": ITEM, "nullable": True}, {"type": "string"}]},
     }
     return {
         "required": True,

@@ -48,6 +48,8 @@ def test_alike_ones_are_listed_nearest_first_without_the_picture_itself(client: 
     assert [item["same"] for item in found] == [True, False]
     assert found[0]["distance"] == 0
     assert found[0]["original_name"] == "photo.jpg"
+    described = client.get("/api/openapi.json").get_json()["components"]["schemas"]["Alike"]["properties"]
+    assert found[0].keys() == described.keys()
 
 
 def test_a_blank_picture_is_like_its_own_bytes_alone(client: FlaskClient) -> None:
