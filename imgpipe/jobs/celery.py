@@ -100,7 +100,7 @@ class CeleryJobs:
         self.periodic = periodic
         self.celery = _make_celery(broker_url, lanes)
         self.celery.task(self._work, name=TASK, shared=False)
-        self._executor = Executor(backlog, lease_s)
+        self._executor = Executor(backlog, lease_s, periodic)
         self._after_fork = after_fork
         self._hints: queue.Queue[str] = queue.Queue(HINTS)
         signals.worker_process_init.connect(self._begin, weak=False)
@@ -159,11 +159,7 @@ class CeleryJobs:
                 self._executor.renew()
             except Exception as error:
                 log.warning("leases could not be renewed: %s", type(error).__name__)
-            try:
-                if self.periodic:
-                    self.periodic.do()
-            except Exception as error:
-                log.warning("a periodic task failed: %s", type(error).__name__)
+            self._executor.do_periodic()
 
     def _carry_messages(self) -> None:
         """Send what is announced, and look for what is not, over one connection as long as it holds."""

@@ -5,6 +5,7 @@ import os
 import threading
 import time
 
+from imgpipe.jobs.periodic import Periodic
 from imgpipe.jobs.protocol import Backlog, Claim
 
 AWAY_S = 1.0  # before a database that is away is asked again
@@ -19,8 +20,9 @@ class Executor:
     second doubling to 8 s, until something gets on again.
     """
 
-    def __init__(self, backlog: Backlog, lease_s: float) -> None:
+    def __init__(self, backlog: Backlog, lease_s: float, periodic: Periodic | None = None) -> None:
         self._backlog = backlog
+        self._periodic = periodic
         self.lease_s = lease_s
         self._claims: set[Claim] = set()
         self._gate = threading.Lock()  # nobody claims unseen while a stop counts what is held
@@ -72,6 +74,15 @@ class Executor:
     def renew(self) -> None:
         """Push the ends of the leases ahead."""
         self._backlog.renew(self._held())
+
+    def do_periodic(self) -> None:
+        """Do what nobody waits for, if it is time; whatever goes wrong is logged."""
+        try:
+            if self._periodic:
+                self._periodic.do()
+        except Exception as error:
+            if not self.stopping:
+                log.warning("a periodic task failed: %s", type(error).__name__)
 
     def close(self, finish_s: float = 0.0) -> None:
         """Take no more work, let what ends within ``finish_s`` end, and give the rest back."""

@@ -57,7 +57,7 @@ class ThreadJobs:
         self, backlog: Backlog, workers: Mapping[str, int], lease_s: float, periodic: Periodic | None = None
     ) -> None:
         self.periodic = periodic
-        self._executor = Executor(backlog, lease_s)
+        self._executor = Executor(backlog, lease_s, periodic)
         self._workers = workers
         self._pools: dict[str, _Pool] = {}
         self._poller: threading.Thread | None = None
@@ -108,7 +108,7 @@ class ThreadJobs:
             if time.monotonic() - renewed > self._executor.lease_s / 3:
                 renewed = time.monotonic()
                 self._log_faults("leases could not be renewed", self._renew)
-            self._log_faults("a periodic task failed", self._do_periodic)
+            self._executor.do_periodic()
 
     def _wake_all(self) -> bool:
         for lane in self._executor.due():
@@ -118,11 +118,6 @@ class ThreadJobs:
 
     def _renew(self) -> bool:
         self._executor.renew()
-        return True
-
-    def _do_periodic(self) -> bool:
-        if self.periodic:
-            self.periodic.do()
         return True
 
     def _log_faults(self, line: str, act: Callable[[], bool]) -> bool:

@@ -4,6 +4,7 @@ import hashlib
 import io
 import time
 import zipfile
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -28,10 +29,12 @@ def work(claim: Claim) -> Outcome | None:
     db.session.remove()  # hold no connection while pixels are at work
     if image is None:
         return None
+    began = time.perf_counter()
     try:
         return _render(image)
     except (MissingObject, ImgpipeError, OSError) as error:
-        return judge(error)
+        outcome = judge(error)
+        return replace(outcome, worked_ms=_since(began)) if isinstance(outcome, Failed) else outcome
 
 
 def give_up(_claim: Claim) -> Outcome:
@@ -76,12 +79,16 @@ def _render(image: Image) -> Done:
     return Done(
         line=f"rendered {facts['width']}x{facts['height']} {facts['format']}",
         then=CAPTION if parts.captioner else None,
-        worked_ms=round((time.perf_counter() - started) * 1000),
+        worked_ms=_since(started),
         values=values,
         thumbnails=thumbnails,
         made=[key for key in (original_key, image.original_key, *(row["key"] for row in thumbnails)) if key],
         frees=[key for key in (image.original_key,) if key and key != original_key],
     )
+
+
+def _since(started: float) -> int:
+    return round((time.perf_counter() - started) * 1000)
 
 
 def _describe(derivative: Derivative) -> dict[str, Any]:

@@ -74,6 +74,13 @@ def test_a_picture_that_goes_well(client: FlaskClient, grep: Grep) -> None:
     )
 
 
+def test_a_picture_that_fails_tells_how_long_that_took(client: FlaskClient, grep: Grep) -> None:
+    whole = jpeg(2000, 1500)
+    image_id = upload(client, whole[: len(whole) // 2])
+    assert not grep(image_id)[-1].endswith(" 0 ms")
+    assert client.get(f"/api/images/{image_id}").get_json()["data"]["processing_time_ms"] > 0
+
+
 def test_a_damaged_picture_that_is_tried_again(client: FlaskClient, grep: Grep) -> None:
     image_id = upload(client, jpeg(900, 900)[:9000])
     client.post(f"/api/images/{image_id}/retry")
