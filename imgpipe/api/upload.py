@@ -29,7 +29,10 @@ def body(field: str) -> dict[str, Any]:
     """Describe a request that carries one picture; in a form it is the file ``field``."""
     form = {
         field: {**_BYTES, "description": "the picture"},
-        "labels": {"type": "string", "description": "with commas between them, or repeated"},
+        "labels": {
+            "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+            "description": "with commas between them, or repeated",
+        },
     }
     text = {
         "img": {

@@ -1,5 +1,6 @@
 """Sizes that are added: pictures from before get them in idle hours, a few at a time, over kills."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from imgpipe.pictures.backlog import BackfillBacklog
 from tests.conftest import Clock
 from tests.factories import AppFactory, jpeg, shown, upload
 from tests.pictures.queueing import enter
+from tests.postgres import on_sqlite
 
 LARGE = {"IMGPIPE_THUMBNAILS": "small:128,medium:512,large:700"}
 
@@ -84,6 +86,29 @@ def test_many_are_made_a_few_at_a_time(make_app: AppFactory) -> None:
         assert idle.run(claim)
         assert backfill.seen() == remaking.AT_ONCE
         db.session.remove()
+    go_on(app)
+    assert {fetch(app.test_client(), id).status_code for id in ids} == {200}
+
+
+@on_sqlite
+def test_a_storage_that_goes_away_meanwhile_costs_no_picture_its_size(
+    make_app: AppFactory, tmp_path: Path, service_clock: Clock
+) -> None:
+    ids = uploaded(make_app, remaking.AT_ONCE + 2)
+    app = make_app(**LARGE)
+    media = tmp_path / "media"
+    with app.app_context():
+        idle = BackfillBacklog(30)
+        for got_on in (True, False):
+            claim = idle.claim(queue.RENDER)
+            assert claim
+            assert idle.run(claim) == got_on
+            if got_on:
+                media.rename(tmp_path / "away")
+        assert backfill.seen() == remaking.AT_ONCE
+        db.session.remove()
+    (tmp_path / "away").rename(media)
+    service_clock.advance(3)
     go_on(app)
     assert {fetch(app.test_client(), id).status_code for id in ids} == {200}
 
