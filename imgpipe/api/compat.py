@@ -1,5 +1,6 @@
 """Answer the calls of older services' clients: the same use cases, in the shapes that those knew."""
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -12,7 +13,7 @@ from marshmallow import fields
 from imgpipe.api.comments import comment_once
 from imgpipe.api.detail import awaited
 from imgpipe.api.frames import encode_rows
-from imgpipe.api.http import files, links
+from imgpipe.api.http import files, idempotency, links
 from imgpipe.api.http.blueprint import PlainBlueprint
 from imgpipe.api.http.idempotency import Answer
 from imgpipe.api.http.scopes import READ, READ_OR_UPLOAD, UPLOAD
@@ -113,21 +114,28 @@ _ANALYSIS = {
 @blp.doc(responses=_answers(_ANALYSIS))
 @blp.alt_response(202, schema=ImageSchema)
 @blp.doc(requestBody=body("uploaded_file"))
-def analyze_and_wait() -> tuple[dict[str, Any], int]:
-    """Upload by the field `uploaded_file` and wait for the caption; 202 when that takes over 30 s."""
-    accepted = upload_once(lambda image: Answer({"image_id": str(image.id)}, 202))
-    image = awaited(UUID(accepted.json["image_id"]), MAX_WAIT_S)  # type: ignore[index]
+def analyze_and_wait() -> Response:
+    """Upload by the field `uploaded_file` and wait for the caption; 202 when that takes over 30 s.
+
+    A request that comes again under its `Idempotency-Key` gets the first 200, or waits for it as well.
+    """
+    response = upload_once(lambda image: Answer({"image_id": str(image.id)}, 202))
+    if response.status_code == 200:  # given again
+        return response
+    image = awaited(UUID(response.json["image_id"]), MAX_WAIT_S)  # type: ignore[index]
     if image.status == "processing":
-        shown: dict[str, Any] = ImageSchema().dump(image)
-        return shown, 202
+        response.set_data(json.dumps(ImageSchema().dump(image)))
+        return response
     if image.status == "failed":
+        idempotency.free()
         raise CorruptImage(image.error)
     name = f"thumbnail_{image.id}.{gallery.find_thumbnail(image.id, 'small').format}"
-    return {
+    analysis = {
         "message": "Image uploaded successfully",
         "thumbnail": f"{links.root()}/api/thumbnails/{name}",
         "openai_response": _provider_answer(image),
-    }, 200
+    }
+    return idempotency.amend(response, Answer(analysis, 200))
 
 
 def _provider_answer(image: Image) -> Any:

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT is SQLite's, too
 from sqlalchemy.orm import Session
 
 from imgpipe.clock import utc_now
-from imgpipe.database.engine import db
+from imgpipe.database.engine import db, writing
 from imgpipe.database.models import Replay
 from imgpipe.errors import Repeated
 
@@ -36,3 +36,15 @@ def keep(session: Session, key: str, fingerprint: str, status: int, body: str, l
     statement = insert(Replay).values(**row, created_at=now).on_conflict_do_nothing()
     if session.scalar(statement.returning(Replay.key)) is None:
         raise Repeated
+
+
+def amend(key: str, status: int, body: str) -> None:
+    """Keep another answer under a key, now that more is known."""
+    with writing(durable=False) as session:
+        session.execute(update(Replay).where(Replay.key == key).values(status=status, body=body))
+
+
+def forget(key: str) -> None:
+    """Keep nothing under a key any more, so that it is free."""
+    with writing(durable=False) as session:
+        session.execute(delete(Replay).where(Replay.key == key))

@@ -155,6 +155,28 @@ def test_the_routes_of_older_services_take_keys_too(client: FlaskClient) -> None
         assert total(client) == before + 1
 
 
+def analyze(client: FlaskClient, data: bytes = PICTURE) -> TestResponse:
+    path, headers = "/api/images/analyze-image", {"Idempotency-Key": "old"}
+    return client.post(path, data=data, headers=headers, content_type="image/jpeg")
+
+
+def test_an_answer_that_was_waited_for_is_given_again_after_a_delete_too(client: FlaskClient) -> None:
+    first = analyze(client)
+    client.delete(f"/api/images/{client.get('/api/images').get_json()['data'][0]['image_id']}")
+    second = analyze(client)
+    assert (first.status_code, second.status_code, first.json) == (200, 200, second.json)
+    assert "Idempotent-Replayed" not in first.headers
+    assert second.headers["Idempotent-Replayed"] == "true"
+    assert total(client) == 0
+
+
+def test_after_a_wait_that_ends_in_an_error_the_key_is_free(client: FlaskClient) -> None:
+    whole = jpeg(600, 400)
+    assert analyze(client, whole[: len(whole) // 2]).status_code == 400
+    assert total(client) == 1
+    assert analyze(client).status_code == 200
+
+
 def test_eight_at_once_under_one_key_make_one_picture(app: Flask, client: FlaskClient) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: send(app.test_client(), "race"), range(8)))

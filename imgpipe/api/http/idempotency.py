@@ -43,12 +43,9 @@ def answer_once(
     """
     if not streamed:
         verify_body()
-    sent = request.headers.get("Idempotency-Key")
-    if sent is None:
+    key = _key()
+    if key is None:
         return _respond(shape(make(_verify)))
-    if not _KEY.fullmatch(sent):
-        raise InvalidParameter("Idempotency-Key: expected 1 to 255 printable ASCII characters")
-    key = _digest([str(request.endpoint), keys.identity(), sent])
     if kept := replays.find(key):
         return _replay(kept, content())
     try:
@@ -57,6 +54,32 @@ def answer_once(
         kept = replays.find(key)
         assert kept is not None
         return _replay(kept, content())
+
+
+def amend(response: Response, answer: Answer) -> Response:
+    """Answer otherwise than at first, now that more is known, and keep that to be given again."""
+    body = json.dumps(answer.body)
+    if key := _key():
+        replays.amend(key, answer.status, body)
+    response.set_data(body)
+    response.status_code = answer.status
+    return response
+
+
+def free() -> None:
+    """Keep no answer to the present request, which ended badly after all."""
+    if key := _key():
+        replays.forget(key)
+
+
+def _key() -> str | None:
+    """Name the answer to the present request among those kept; None where it brings no key."""
+    sent = request.headers.get("Idempotency-Key")
+    if sent is None:
+        return None
+    if not _KEY.fullmatch(sent):
+        raise InvalidParameter("Idempotency-Key: expected 1 to 255 printable ASCII characters")
+    return _digest([str(request.endpoint), keys.identity(), sent])
 
 
 def _keeping(key: str, content: Callable[[], Iterable[str | bytes]], shape: Callable[[Made], Answer]) -> Seal:
