@@ -74,7 +74,11 @@ def earlier_captions(id: str) -> list[EarlierCaption]:
 @blp.response(202, ImageSchema)
 @blp.doc(requestBody=_body(WishSchema) | {"required": False})
 def ask_again(id: str) -> Image:
-    """Have the captioner describe the picture anew, by another prompt if you like."""
+    """Have the captioner describe the picture anew, by another prompt if you like.
+
+    Where another picture of the same bytes has its caption by the same model and prompt, that one is taken
+    over and nobody is asked; another prompt always asks.
+    """
     wish = read_json(WishSchema())
     about = image_id(id)
     if parts.captioner is None:
