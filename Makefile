@@ -17,6 +17,8 @@ BENCHMARKS = core end_to_end scanlines depthlogs listing databases captions work
 
 .venv/bench: .venv/test requirements-bench.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	-npm install --silent --prefix .venv/peers sharp@0.35
+	-$(PYTHON) -m venv .venv/peers && .venv/peers/bin/pip install --quiet --disable-pip-version-check thumbor
 	touch $@
 
 run: .venv/run

@@ -2,17 +2,21 @@
 
     python -m benchmarks.core [PHOTO.jpg …]
 
-Every contender does the same batch in turn, round after round, on two threads, so that the ratios hold even
-where the machine is busy; the figures themselves are this machine's. Own photos take the place of the made
-12 MP ones. Needs requirements-bench.txt; what is not installed is left out with a line.
+Every contender does the same batch in turn, round after round, on two threads; the figures themselves are
+this machine's, and the ratio of CPU time is told besides, which holds where the machine is busy. sharp and
+thumbor live in processes of their own. Own photos take the place of the made 12 MP ones. Needs
+requirements-bench.txt; what is not installed is left out with a line.
 """
 
 import importlib
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from operator import truediv
 from pathlib import Path
@@ -23,16 +27,31 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.foreign import foreigners
 from benchmarks.photos import jpeg, photo, png
+from benchmarks.results import amount, in_turn, record
 from imgpipe.imaging.geometry import fit
 from imgpipe.imaging.pipeline import run
 from imgpipe.imaging.probe import probe
 
-THREADS, ROUNDS = 2, 4
-MP12, MP24 = (4000, 3000), (6000, 4000)
+THREADS = 2
+SIDES = amount(1000, 100)
+MP12, MP24, MP3 = (4 * SIDES, 3 * SIDES), (6 * SIDES, 4 * SIDES), (2 * SIDES, 3 * SIDES // 2)
 LANCZOS = Image.Resampling.LANCZOS
+# What is to be reached, times as many pictures; of a peer that is not named here: as many.
+TARGETS: Mapping[str, Mapping[str, float]] = {
+    "12 MP JPEG": {"sharp": 1.2, "pyvips": 1.5},
+    "12 MP progressive JPEG": {"sharp": 1.1},
+    "24 MP JPEG": {"sharp": 1.2, "pyvips": 1.5},
+    "24 MP progressive JPEG": {"sharp": 1.1},
+    "3 MP PNG, RGB": {"sharp": 0.95},
+    "3 MP PNG, palette": {"sharp": 1.2},
+    "3 MP PNG, noisy": {"pyvips": 0.6},
+}
+PLAIN = ("usual", "resize")  # not what anybody measures up to
 
 Contender = Callable[[bytes], object]
+Measure = Callable[[list[bytes]], tuple[float, float]]
 
 
 def usual(data: bytes) -> object:
@@ -52,8 +71,12 @@ def vips(data: bytes) -> object:
     pyvips: Any = importlib.import_module("pyvips")
     medium = pyvips.Image.thumbnail_buffer(data, 512, height=512, size="down").copy_memory()
     small = medium.thumbnail_image(128, height=128, size="down")
-    square = medium.gravity("centre", 512, 512)
-    return [output.jpegsave_buffer(Q=85, keep="none") for output in (small, medium, square)]
+    if medium.hasalpha():
+        sizes = [output.pngsave_buffer(keep="none") for output in (small, medium)]
+        medium = medium.flatten()
+    else:
+        sizes = [output.jpegsave_buffer(Q=85, keep="none") for output in (small, medium)]
+    return [*sizes, medium.gravity("centre", 512, 512).jpegsave_buffer(Q=85, keep="none")]
 
 
 def main() -> None:
@@ -61,9 +84,10 @@ def main() -> None:
         print(_peak_mib(sys.stdin.buffer.read(), CONTENDERS[sys.argv[2]]))
         return
     batches = _batches([Path(name).read_bytes() for name in sys.argv[1:]])
-    for title, batch in batches.items():
-        print(f"\n{title}, {len(batch[0]) / 1e6:.1f} MB each, {THREADS} threads")
-        _compare(batch)
+    with _contending() as contenders:
+        for title, batch in batches.items():
+            print(f"\n{title}, {len(batch[0]) / 1e6:.1f} MB each, {THREADS} threads")
+            _compare(title, batch, contenders)
     photos = next(iter(batches.values()))
     _report_quality(photos)
     _report_probe(photos[0])
@@ -71,30 +95,54 @@ def main() -> None:
 
 
 def _batches(own: list[bytes]) -> dict[str, list[bytes]]:
-    pictures = [photo(seed, MP12) for seed in range(6)]
-    large = photo(9, MP24)
+    pictures = [photo(seed, MP12) for seed in range(amount(6, 2))]
+    large, smooth = photo(9, MP24), photo(8, (SIDES, 3 * SIDES // 4)).resize(MP3, Image.Resampling.BICUBIC)
+    random = np.random.default_rng(8)
+    soft = smooth.copy()
+    soft.putalpha(Image.linear_gradient("L").resize(MP3))
+    deep = np.asarray(smooth.convert("L"), np.uint16) * 257 + random.integers(0, 16, MP3[::-1], np.uint16)
     return {
         "your photos" if own else "12 MP JPEG": own or [jpeg(picture) for picture in pictures],
         "12 MP progressive JPEG": [jpeg(picture, progressive=True) for picture in pictures[:2]],
         "24 MP JPEG": [jpeg(large)] * 4,
         "24 MP progressive JPEG": [jpeg(large, progressive=True)] * 2,
-        "3 MP PNG": [png(picture.resize((2000, 1500))) for picture in pictures[:2]],
+        "3 MP PNG, RGB": [png(smooth)] * 4,
+        "3 MP PNG, RGBA": [png(soft)] * 4,
+        "3 MP PNG, palette": [png(smooth.quantize(256))] * 4,
+        "3 MP PNG, 16-bit": [png(Image.fromarray(deep))] * 4,
+        "3 MP PNG, noisy": [png(picture.resize(MP3)) for picture in pictures[:2]] * 2,
     }
 
 
-def _compare(batch: list[bytes]) -> None:
-    rates: dict[str, list[float]] = {name: [] for name in CONTENDERS}
-    spent_ms: dict[str, list[float]] = {name: [] for name in CONTENDERS}
-    with ThreadPoolExecutor(THREADS) as pool:
-        for _ in range(ROUNDS):
-            for name, contender in CONTENDERS.items():
-                rate, cpu_ms = _measure(pool, contender, batch)
-                rates[name].append(rate)
-                spent_ms[name].append(cpu_ms)
-    for name in CONTENDERS:
-        rate, cpu_ms = median(rates[name]), median(spent_ms[name])
-        ratio = median(map(truediv, rates["imgpipe"], rates[name]))
-        print(f"  {name:10}{rate:7.1f} /s{cpu_ms:6.0f} ms CPU   imgpipe is {ratio:5.2f} x")
+@contextmanager
+def _contending() -> Iterator[Mapping[str, Measure]]:
+    """Give all contenders, those in this process and those outside."""
+    foreign = foreigners()
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(THREADS) as pool:
+
+        def outside(name: str, batch: list[bytes]) -> tuple[float, float]:
+            files = [Path(folder) / str(number) for number in range(len(batch))]
+            for file, data in zip(files, batch, strict=True):
+                file.write_bytes(data)
+            took_s, cpu_s = foreign[name].measure(files, THREADS)
+            return len(batch) / took_s, cpu_s * 1000 / len(batch)
+
+        inside = {name: partial(_measure, pool, contender) for name, contender in CONTENDERS.items()}
+        yield inside | {name: partial(outside, name) for name in foreign}
+    for peer in foreign.values():
+        peer.close()
+
+
+def _compare(title: str, batch: list[bytes], contenders: Mapping[str, Measure]) -> None:
+    for measure in contenders.values():
+        measure(batch[:1])  # the first of a kind loads and compiles what it needs
+    found = in_turn({name: partial(measure, batch) for name, measure in contenders.items()})
+    rates = {name: [rate for rate, _ in measured] for name, measured in found.items()}
+    spent_ms = {name: [cpu_ms for _, cpu_ms in measured] for name, measured in found.items()}
+    for name in list(contenders)[1:]:
+        target = None if name in PLAIN else TARGETS.get(title, {}).get(name, 1.0)
+        by_cpu = median(map(truediv, spent_ms[name], spent_ms["imgpipe"]))
+        record(title, rates["imgpipe"], "/s", peer=name, theirs=rates[name], target=target, by_cpu=by_cpu)
 
 
 def _measure(pool: ThreadPoolExecutor, contender: Contender, batch: list[bytes]) -> tuple[float, float]:
@@ -183,7 +231,7 @@ def _window_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _contenders() -> dict[str, Contender]:
-    found: dict[str, Contender] = {"imgpipe": run, "thumbnail": usual, "resize": resizing}
+    found: dict[str, Contender] = {"imgpipe": run, "usual": usual, "resize": resizing}
     try:
         importlib.import_module("pyvips")
     except (ImportError, OSError):

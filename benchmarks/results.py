@@ -24,12 +24,12 @@ REACHED, MISSED, PALE = "#2a7f8e", "#c8452f", "#555555"
 Measured = TypeVar("Measured")
 
 
-def size(full: int, tiny: int) -> int:
-    """Return how many to take: ``full``, or ``tiny`` under BENCH_TINY."""
+def amount(full: int, tiny: int) -> int:
+    """Return how much to take: ``full``, or ``tiny`` under BENCH_TINY."""
     return tiny if os.environ.get("BENCH_TINY") else full
 
 
-ROUNDS = size(5, 2)
+ROUNDS = amount(5, 2)
 
 
 @dataclass(frozen=True)
