@@ -1,73 +1,191 @@
-"""Measure the service as a client sees it, upload to success, against the bare core on two threads.
+"""Measure the service as a client sees it, against the bare core and two naive services that lose their work.
 
     python -m benchmarks.end_to_end [PHOTO.jpg …]
 
-A real gunicorn with two workers on the disk of the temp folder, every promise of durability kept; the client
-runs on the same machine and takes its share of it. Core and service do the same batch in turn, round after
-round, so that the ratio holds even where the machine is busy.
+A real gunicorn with two workers on the disk of the temp folder, every promise of durability kept; the naive
+ones have two processes too, and keep none. The client runs on the same machine and takes its share of it.
+All do the same batch in turn, round after round; CPU time is that of core or service, without the client.
 """
 
+import importlib.util
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from operator import truediv
 from pathlib import Path
 from statistics import median
 
+import psutil
 import requests
 
 from benchmarks.photos import jpeg, photo
+from benchmarks.results import amount, in_turn, record
 from imgpipe.imaging.pipeline import run
 from tests.servers import Server, serving
 
-THREADS, CLIENTS, ROUNDS, PICTURES = 2, 4, 3, 100
+THREADS, CLIENTS, ASKED = 2, 4, amount(30, 3)
 POLL_S = 0.1  # an answer costs 2 ms of the same CPU
-MP12 = (4000, 3000)
+GUNICORN = "gunicorn -c /dev/null -w 2 --threads 8 -b 127.0.0.1:{port}"
+NAIVE = {
+    "Flask + pool": f"{GUNICORN} benchmarks.peers.flask_pool:app",
+    "FastAPI": "uvicorn --workers 2 --port {port} --no-access-log benchmarks.peers.fastapi_background:app",
+}
+# Size, px; pictures a round; to be reached: share of the core, times the naive ones, latency of a save.
+SIZES = {
+    "12 MP": ((4000, 3000), amount(100, 8), 0.70, 1.0, 1.0),
+    "200 kB": ((1000, 750), amount(500, 8), 0.65, 1.15, 1.7),
+}
+Form = requests.PreparedRequest
+
+
+class Service:
+    """A server with the address that takes pictures, and a way to tell how many it has done."""
+
+    def __init__(self, server: Server, path: str, done: Callable[[], int]) -> None:
+        self.url, self.done, self._server = f"{server.url}{path}", done, server
+
+    def forms(self, photos: list[bytes]) -> list[Form]:
+        """Write the forms once: a client that does so anew for each upload takes 4 ms of the same CPU."""
+        written = {id(data): _form(self.url, data) for data in photos}
+        return [written[id(data)] for data in photos]
+
+    def take(self, forms: list[Form]) -> None:
+        """Send them by some clients, and wait until the last is done."""
+        waited_for = self.done() + len(forms)
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            list(clients.map(_upload, forms))
+        while self.done() < waited_for:
+            time.sleep(POLL_S)
+
+    def used_s(self) -> float:
+        """Return the CPU time of all its processes so far."""
+        assert self._server.process is not None
+        main = psutil.Process(self._server.process.pid)
+        return sum(sum(one.cpu_times()[:2]) for one in [main, *main.children(recursive=True)])
 
 
 def main() -> None:
     own = [Path(name).read_bytes() for name in sys.argv[1:]]
-    photos = own or [jpeg(photo(seed, MP12)) for seed in range(4)]
-    batch = [photos[number % len(photos)] for number in range(PICTURES)]
-    megabytes = sum(map(len, batch)) / len(batch) / 1e6
-    print(f"{PICTURES} JPEGs of {megabytes:.1f} MB a round, {ROUNDS} rounds; pictures a second")
-    with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as server:
-        forms = {id(data): _form(f"{server.url}/api/images", data) for data in photos}
-        sent = [forms[id(data)] for data in batch]
-        _through_service(server, sent[:8])  # both workers warm
-        rounds = [(_through_core(batch), _through_service(server, sent)) for _ in range(ROUNDS)]
-    core, service = (median(rates) for rates in zip(*rounds, strict=True))
-    ratio = median(done / bare for bare, done in rounds)
-    print(f"  bare core, {THREADS} threads {core:6.1f}")
-    print(f"  upload to success    {service:6.1f}   {ratio:.0%} of the core")
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
+        services = {"imgpipe": running.enter_context(_imgpipe(Path(folder) / "imgpipe"))}
+        for name in NAIVE:
+            if name != "FastAPI" or _installed("fastapi", "uvicorn", "python_multipart"):
+                services[name] = running.enter_context(_naive(name, Path(folder) / name.split()[0]))
+            else:
+                print(f"{name} is not installed: left out")
+        for title, (size, count, *targets) in SIZES.items():
+            photos = own or [jpeg(photo(seed, size)) for seed in range(4)]
+            batch = [photos[number % len(photos)] for number in range(count)]
+            print(
+                f"\n{count} JPEGs of {sum(map(len, batch)) / count / 1e6:.2f} MB a round, {CLIENTS} clients"
+            )
+            _compare("your photos" if own else title, batch, services, targets)
+            if own:
+                break
 
 
-def _through_core(batch: list[bytes]) -> float:
-    began = time.perf_counter()
+def _compare(title: str, batch: list[bytes], services: dict[str, Service], targets: list[float]) -> None:
+    share, times, latency = targets
+    measures = {"bare core": partial(_through_core, batch)}
+    for name, service in services.items():
+        forms = service.forms(batch)
+        service.take(forms[:8])  # all processes warm
+        measures[name] = partial(_through, service, forms)
+    found = in_turn(measures)
+    rates = {name: [rate for rate, _ in measured] for name, measured in found.items()}
+    spent = {name: [cpu_ms for _, cpu_ms in measured] for name, measured in found.items()}
+    for name in [name for name in found if name != "imgpipe"]:
+        record(
+            f"{title}, upload to success",
+            rates["imgpipe"],
+            "/s",
+            peer=name,
+            theirs=rates[name],
+            target=share if name == "bare core" else times,
+            by_cpu=median(map(truediv, spent[name], spent["imgpipe"])),
+        )
+    if "Flask + pool" in services:
+        ours, saving = services["imgpipe"], services["Flask + pool"].url.replace("/upload", "/saved")
+        waits = in_turn(
+            {
+                "imgpipe": partial(_answer_ms, ours, _form(ours.url, batch[0])),
+                "save + fsync": partial(_answer_ms, None, _form(saving, batch[0])),
+            }
+        )
+        record(
+            f"{title}, upload p50 when idle",
+            waits["imgpipe"],
+            "ms",
+            peer="save + fsync",
+            theirs=waits["save + fsync"],
+            target=latency,
+            less=True,
+        )
+
+
+@contextmanager
+def _imgpipe(folder: Path) -> Iterator[Service]:
+    with serving(folder) as server:
+        yield Service(server, "/api/images", lambda: int(server.get("/api/stats")["success"]))
+
+
+@contextmanager
+def _naive(name: str, folder: Path) -> Iterator[Service]:
+    files = folder / "files"
+    files.mkdir(parents=True)
+    server = Server(folder, NAIVE[name], FOLDER=str(files))
+    try:
+        yield Service(server.start("/"), "/upload", lambda: len(list(files.glob("*.square"))))
+    finally:
+        server.kill()
+
+
+def _installed(*names: str) -> bool:
+    return all(importlib.util.find_spec(name) for name in names)
+
+
+def _through_core(batch: list[bytes]) -> tuple[float, float]:
+    """Return pictures a second, and ms of CPU a picture."""
+    began, spent_s = time.perf_counter(), time.process_time()
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(run, batch))
-    return len(batch) / (time.perf_counter() - began)
+    return _rates(len(batch), began, time.process_time() - spent_s)
 
 
-def _through_service(server: Server, batch: list[requests.PreparedRequest]) -> float:
-    """Return pictures a second, from the first byte sent to the last success."""
-    done_before = server.get("/api/stats")["success"]
-    began = time.perf_counter()
-    with ThreadPoolExecutor(CLIENTS) as clients:
-        list(clients.map(partial(_upload, f"{server.url}/api/images"), batch))
-    while server.get("/api/stats")["success"] < done_before + len(batch):
-        time.sleep(POLL_S)
-    return len(batch) / (time.perf_counter() - began)
+def _through(service: Service, forms: list[Form]) -> tuple[float, float]:
+    """Return pictures a second, from the first byte sent to the last success, and ms of CPU a picture."""
+    began, spent_s = time.perf_counter(), service.used_s()
+    service.take(forms)
+    return _rates(len(forms), began, service.used_s() - spent_s)
 
 
-def _upload(url: str, form: requests.PreparedRequest) -> None:
+def _rates(count: int, began: float, spent_s: float) -> tuple[float, float]:
+    return count / (time.perf_counter() - began), spent_s * 1000 / count
+
+
+def _answer_ms(service: Service | None, form: Form) -> float:
+    """Return the median time of an answer; the next upload waits until ``service`` is idle again."""
+    taken_ms = []
+    for _ in range(ASKED):
+        done = service.done() if service else 0
+        began = time.perf_counter()
+        _upload(form)
+        taken_ms.append((time.perf_counter() - began) * 1000)
+        while service and service.done() == done:
+            time.sleep(0.01)
+    return median(taken_ms)
+
+
+def _upload(form: Form) -> None:
     with requests.Session() as session:
         session.send(form, timeout=60).raise_for_status()
 
 
-def _form(url: str, data: bytes) -> requests.PreparedRequest:
-    """Write the form once: a client that does so anew for each upload takes 4 ms of the same CPU."""
+def _form(url: str, data: bytes) -> Form:
     return requests.Request("POST", url, files={"file": ("photo.jpg", data)}).prepare()
 
 
