@@ -17,10 +17,8 @@ from statistics import median
 import numpy as np
 from PIL import Image, ImageOps
 
-from imgpipe import create_app, installation
-from imgpipe.config import load
+from benchmarks.apps import fresh_app
 from imgpipe.database.engine import writing
-from imgpipe.database.schema import upgrade
 from imgpipe.errors import ImgpipeError
 from imgpipe.imaging.fingerprint import distance, fingerprint_of
 from imgpipe.pictures import alike
@@ -96,10 +94,8 @@ def _hash(picture: Image.Image, quality: int) -> int | None:
 
 def _time() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        app = create_app(load({"IMGPIPE_DATA_DIR": folder, "IMGPIPE_JOBS": "inline"}))
+        app = fresh_app(Path(folder))
         with app.app_context():
-            upgrade()
-            installation.establish()
             hashes = np.random.default_rng(7).integers(-(2**63), 2**63, MANY).tolist()
             rows = sorted(
                 (band, hash, at) for at, hash in enumerate(hashes) for band in alike._quarters(hash)

@@ -30,9 +30,7 @@ from PIL import Image
 from sqlalchemy import create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from imgpipe import create_app, installation
-from imgpipe.config import load
-from imgpipe.database.schema import upgrade
+from benchmarks.apps import fresh_app
 from imgpipe.depthlogs import logs
 from imgpipe.scanlines import colormap, frames, resize
 from tests.scanlines.logs import make_image
@@ -206,17 +204,8 @@ def _compare(title: str, ours: Callable[[], object], other: Callable[[], object]
 # A million rows
 
 
-def _app(folder: Path) -> Flask:
-    environ = {"IMGPIPE_DATA_DIR": str(folder), "IMGPIPE_JOBS": "inline", "IMGPIPE_LOG_LEVEL": "WARNING"}
-    app = create_app(load(environ))
-    with app.app_context():
-        upgrade()
-        installation.establish()
-    return app
-
-
 def _store_million(folder: Path) -> Flask:
-    app = _app(folder)
+    app = fresh_app(folder)
     with app.app_context():
         logs.accept(io.BufferedReader(Csv(MILLION)))
     return app
@@ -230,7 +219,7 @@ def _report_growth() -> None:
 
 
 def _import_alone(folder: Path, rows: int) -> str:
-    app = _app(folder)
+    app = fresh_app(folder)
     with app.app_context():
         logs.accept(io.BufferedReader(Csv(10)), "warm")
         Path("/proc/self/clear_refs").write_text("5")  # forget the peak of the start

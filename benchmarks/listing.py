@@ -17,13 +17,11 @@ from uuid import UUID
 from flask import Flask
 from sqlalchemy import func, insert, select, update
 
-from imgpipe import create_app, installation
+from benchmarks.apps import fresh_app
 from imgpipe.clock import utc_now
-from imgpipe.config import load
 from imgpipe.database.engine import db, writing
 from imgpipe.database.models import Image, Tally, position_of
 from imgpipe.database.paging import _OLDER, _Place
-from imgpipe.database.schema import upgrade
 from imgpipe.pictures import queue
 
 FEW, MANY = 1_000, int(sys.argv[1]) if sys.argv[1:] else 1_000_000
@@ -100,17 +98,14 @@ def _look_ms(app: Flask) -> float:
 
 
 def _filled(folder: Path, count: int) -> Flask:
-    app = create_app(load({"IMGPIPE_DATA_DIR": str(folder), "IMGPIPE_JOBS": "inline"}))
+    app = fresh_app(folder)
     began = time.perf_counter()
-    with app.app_context():
-        upgrade()
-        installation.establish()
-        with writing(durable=False) as session:
-            for start in range(0, count, BLOCK):
-                session.execute(insert(Image), list(_rows(start, min(start + BLOCK, count))))
-            failed = len(range(0, count, 10))
-            tally = {"total": count, "failed": failed, "success": count - failed, "worked_ms": count * 50}
-            session.execute(update(Tally).where(Tally.shard == 0).values(**tally))
+    with app.app_context(), writing(durable=False) as session:
+        for start in range(0, count, BLOCK):
+            session.execute(insert(Image), list(_rows(start, min(start + BLOCK, count))))
+        failed = len(range(0, count, 10))
+        tally = {"total": count, "failed": failed, "success": count - failed, "worked_ms": count * 50}
+        session.execute(update(Tally).where(Tally.shard == 0).values(**tally))
     print(f"{count:,} rows written in {time.perf_counter() - began:.0f} s")
     return app
 
