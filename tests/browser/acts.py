@@ -82,12 +82,15 @@ def comment(server: Server, image_id: str, text: str) -> None:
 
 
 def axe_faults(page: Page) -> list[tuple[str, list[str]]]:
-    """Let axe-core look at the page; returns (rule, elements) of all that it finds."""
+    """Let axe-core look at the page, its colours in both themes; returns (rule, elements) of all findings."""
     spec = find_spec("axe_core_python")
     assert spec is not None
     assert spec.origin is not None
     page.evaluate(Path(spec.origin).with_name("axe.min.js").read_text())
     found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
+    page.emulate_media(color_scheme="dark")
+    found += page.evaluate("axe.run({runOnly: ['color-contrast']})")["violations"]
+    page.emulate_media(color_scheme="light")
     return [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
 
 

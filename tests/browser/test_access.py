@@ -25,10 +25,9 @@ def picture(server: Server) -> str:
     return image_id
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("place", ["", "#/image/", pytest.param("api/docs", marks=pytest.mark.soak)])
-def test_axe_finds_nothing(server: Server, visit: Visit, picture: str, place: str, scheme: str) -> None:
-    page = visit(f"{server.url}/{place}{picture if 'image' in place else ''}", color_scheme=scheme)
+def test_axe_finds_nothing(server: Server, visit: Visit, picture: str, place: str) -> None:
+    page = visit(f"{server.url}/{place}{picture if 'image' in place else ''}")
     expect(page.locator(READY[place]).first).to_be_visible()
     assert axe_faults(page) == []
 
@@ -65,11 +64,10 @@ def test_the_keyboard_alone_opens_comments_on_and_closes_a_picture(
     expect(tile).to_be_focused()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_in_the_lesser_states(
-    server: Server, visit: Visit, picture: str, scheme: str, tmp_path: Path
+    server: Server, visit: Visit, picture: str, tmp_path: Path
 ) -> None:
-    page = visit(f"{server.url}/#/nothing/here", color_scheme=scheme, tolerated=REFUSAL)
+    page = visit(f"{server.url}/#/nothing/here", tolerated=REFUSAL)
     expect(page.get_by_role("heading", name="There is nothing at this address.")).to_be_visible()
     assert axe_faults(page) == []
     page.get_by_role("link", name="All pictures").click()
@@ -108,18 +106,11 @@ def test_uploads_and_counts_are_told_to_a_screen_reader(server: Server, visit: V
     assert page.locator("#more[role=status]").count() == 1
 
 
-@pytest.mark.parametrize(
-    ("scheme", "sections"),
-    [
-        ("light", 6),
-        pytest.param("light", 999, marks=pytest.mark.soak),
-        pytest.param("dark", 999, marks=pytest.mark.soak),
-    ],
-)
+@pytest.mark.parametrize("sections", [6, pytest.param(999, marks=pytest.mark.soak)])
 def test_axe_finds_nothing_in_the_documentation_on_the_page(
-    server: Server, visit: Visit, scheme: str, sections: int
+    server: Server, visit: Visit, sections: int
 ) -> None:
-    page = visit(f"{server.url}/#/docs", color_scheme=scheme)
+    page = visit(f"{server.url}/#/docs")
     expect(page.get_by_role("heading", name="GET /api/stats")).to_be_visible()
     more = f"#docs section:nth-of-type(n + {sections + 1})"  # of the same kind: axe takes seconds over all
     page.evaluate("one => document.querySelectorAll(one).forEach(section => section.remove())", more)

@@ -225,6 +225,7 @@ def test_the_tape_measures_and_does_not_move_the_log(view: Callable[..., Page]) 
     assert told is not None
     assert float(told[1]) == pytest.approx((before[1] - before[0] + STEP) / 2, abs=0.2)
     assert _range(page) == before
+    assert axe_faults(page) == []
 
 
 @pytest.fixture(scope="module")

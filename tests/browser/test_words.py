@@ -87,6 +87,7 @@ def test_labels_are_added_removed_and_never_lost_to_another(
     page.keyboard.press("Enter")
     chips = page.locator(".chip a")
     expect(chips).to_have_text(["theirs", "harbour", HOSTILE])
+    assert axe_faults(page) == []
     page.get_by_role("button", name="Remove the label harbour").click()
     expect(chips).to_have_text(["theirs", HOSTILE])
     assert server.get(f"/api/images/{image_id}")["labels"] == ["theirs", HOSTILE]
