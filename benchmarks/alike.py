@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from itertools import combinations
+from pathlib import Path
 from statistics import median
 
 import numpy as np
