@@ -1,9 +1,11 @@
 """The client against a real server: behind a proxy that loses answers, nothing is sent twice."""
 
 import hashlib
+import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,8 +17,12 @@ import pytest
 import requests
 
 from imgpipe.client import ApiError, Client, Unreachable
+from imgpipe.database.outbox import target_of
+from imgpipe.webhooks.delivery import Sender
+from imgpipe.webhooks.queue import Message
 from tests.factories import jpeg
-from tests.servers import ROOT, Server, serving
+from tests.servers import ROOT, Server, free_port, serving
+from tests.webhooks.receiver import SECRET
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +190,32 @@ def test_the_examples_run(server: Server, client: Client, tmp_path: Path) -> Non
     told = subprocess.run([sys.executable, "-c", watch], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "new.jpg: sent" in told.stdout
     assert client.find(jpeg(222, 111)) is not None
+
+
+def test_the_example_of_a_plot_draws_a_depth_range(server: Server, client: Client, tmp_path: Path) -> None:
+    client.store_log(b"depth,a,b\n1.0,7,8\n2.0,9,10\n3.0,11,12\n", "plotted")
+    target = tmp_path / "range.png"
+    arguments = ("plotted", "1", "2", str(target), server.url)
+    command = [sys.executable, str(ROOT / "examples/plot_depth_range.py"), *arguments]
+    environ = os.environ | {"PYTHONPATH": str(ROOT)}
+    told = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
+    assert told.startswith("2 rows from 1.0 to 2.0")
+    assert target.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_example_of_a_receiver_prints_an_event_that_is_signed() -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/"
+    command = [sys.executable, str(ROOT / "examples/receive_webhooks.py"), SECRET, str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as program:
+        message = Message(target_of(url), '{"type": "image.succeeded"}')
+        while Sender([url], SECRET).deliver("event-1", message) == "ConnectionError":
+            assert program.poll() is None
+            time.sleep(0.05)
+        assert program.stdout
+        assert program.stdout.readline() == "event-1 image.succeeded\n"
+        assert Sender([url], "whsec_bm9uZQ==").deliver("event-2", message) == "HTTP 401"
+        program.kill()
 
 
 def test_the_example_of_a_captioner_describes_pictures(tmp_path: Path) -> None:
