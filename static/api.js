@@ -7,69 +7,67 @@ export const key = () => sessionStorage.getItem(SLOT) ?? "";
 
 const headers = () => (key() ? { "X-API-Key": key() } : {});
 
-export class ApiError extends Error {
-  constructor(status, body) {
-    super(body?.error ?? (status ? `The server answered ${status}.` : "The server cannot be reached."));
-    Object.assign(this, { status, code: body?.code, details: body?.details });
-  }
+function fault(status, { error, code, details } = {}) {
+	const words = error ?? (status ? `The server answered ${status}.` : "The server cannot be reached.");
+	return Object.assign(new Error(words), { status, code, details });
 }
 
 // Make a link of an answer work from here, also when BASE_URL names another host.
 export function address(link, query = {}) {
-  const url = new URL(link.slice(Math.max(0, link.lastIndexOf("api/"))), document.baseURI);
-  for (const [name, value] of Object.entries(query)) if (value !== "") url.searchParams.set(name, value);
-  return url.href;
+	const url = new URL(link.slice(Math.max(0, link.lastIndexOf("api/"))), document.baseURI);
+	for (const [name, value] of Object.entries(query)) if (value !== "") url.searchParams.set(name, value);
+	return url.href;
 }
 
 let asking = null;
 
 // Whether there is another key than was sent; it is asked for once for all who need it.
 function renewed(sent) {
-  if (key() !== sent) return true;
-  asking ??= ask().finally(() => { asking = null; });
-  return asking;
+	if (key() !== sent) return true;
+	asking ??= ask().finally(() => { asking = null; });
+	return asking;
 }
 
 async function ask() {
-  const dialog = find("#key");
-  const field = find("input", dialog);
-  find("p", dialog).textContent = key()
-    ? "The server did not accept this key."
-    : "This server asks for a key. It is kept until you close the tab.";
-  field.value = "";
-  const given = (await answered(dialog)) === "yes";
-  if (given) sessionStorage.setItem(SLOT, field.value);
-  return given;
+	const dialog = find("#key");
+	const field = find("input", dialog);
+	find("p", dialog).textContent = key()
+		? "The server did not accept this key."
+		: "This server asks for a key. It is kept until you close the tab.";
+	field.value = "";
+	const given = (await answered(dialog)) === "yes";
+	if (given) sessionStorage.setItem(SLOT, field.value);
+	return given;
 }
 
-// Ask, with a key where one is wanted; `progress` hears the part of a `form` that is sent. Throws ApiError, as do all that ask.
+// Ask, with a key where one is wanted; `progress` hears the part of a `form` that is sent. Throws an error {status, code, details}, as do all that ask.
 export async function request(method, link, options = {}) {
-  const sent = key();
-  const response = await (options.form ? transfer : plain)(method, link, options);
-  if (response.ok) return response;
-  if (response.status === 401 && (await renewed(sent))) return request(method, link, options);
-  throw new ApiError(response.status, await response.json().catch(() => null));
+	const sent = key();
+	const response = await (options.form ? transfer : plain)(method, link, options);
+	if (response.ok) return response;
+	if (response.status === 401 && (await renewed(sent))) return request(method, link, options);
+	throw fault(response.status, await response.json().catch(() => {}));
 }
 
 function plain(method, link, { query, json, etag, signal }) {
-  const more = { ...(json && { "Content-Type": "application/json" }), ...(etag && { "If-Match": etag }) };
-  const what = { method, signal, body: json && JSON.stringify(json), headers: { ...headers(), ...more } };
-  return fetch(address(link, query), what).catch((error) => {
-    if (signal?.aborted) throw error;
-    return Response.error();
-  });
+	const more = { ...(json && { "Content-Type": "application/json" }), ...(etag && { "If-Match": etag }) };
+	const what = { method, signal, body: json && JSON.stringify(json), headers: { ...headers(), ...more } };
+	return fetch(address(link, query), what).catch((error) => {
+		if (signal?.aborted) throw error;
+		return Response.error();
+	});
 }
 
 // fetch does not tell how far an upload is.
 function transfer(method, link, { form, progress }) {
-  return new Promise((resolve) => {
-    const xhr = new XMLHttpRequest();
-    xhr.open(method, address(link));
-    for (const [name, value] of Object.entries(headers())) xhr.setRequestHeader(name, value);
-    xhr.upload.onprogress = ({ loaded, total }) => progress(loaded / total);
-    xhr.onloadend = () => resolve(xhr.status ? new Response(xhr.response, xhr) : Response.error());
-    xhr.send(form);
-  });
+	return new Promise((resolve) => {
+		const xhr = new XMLHttpRequest();
+		xhr.open(method, address(link));
+		for (const [name, value] of Object.entries(headers())) xhr.setRequestHeader(name, value);
+		xhr.upload.onprogress = ({ loaded, total }) => progress(loaded / total);
+		xhr.onloadend = () => resolve(xhr.status ? new Response(xhr.response, xhr) : Response.error());
+		xhr.send(form);
+	});
 }
 
 export const post = async (link, json, more) => (await (await request("POST", link, { json, ...more })).json()).data;
@@ -81,28 +79,28 @@ const blobUrl = async (link, signal) => URL.createObjectURL(await (await request
 
 // <img> cannot send a key; with one in use the picture is fetched.
 export async function show(img, link, signal) {
-  try {
-    img.src = key() ? await blobUrl(link, signal) : address(link);
-    if (!key()) return;
-    await img.decode();
-    URL.revokeObjectURL(img.src);
-  } catch {
-    img.dispatchEvent(new Event("error"));
-  }
+	try {
+		img.src = key() ? await blobUrl(link, signal) : address(link);
+		if (!key()) return;
+		await img.decode();
+		URL.revokeObjectURL(img.src);
+	} catch {
+		img.dispatchEvent(new Event("error"));
+	}
 }
 
 // Save what a link answers, unless it is refused.
 export async function save(link, download) {
-  const href = await blobUrl(link);
-  make("a", { href, download }).click();
-  setTimeout(() => URL.revokeObjectURL(href), 60_000);
+	const href = await blobUrl(link);
+	make("a", { href, download }).click();
+	setTimeout(() => URL.revokeObjectURL(href), 60_000);
 }
 
 export function downloads(anchor, link, download) {
-  const onclick = (event) => {
-    if (!key()) return;
-    event.preventDefault();
-    save(link, download);
-  };
-  Object.assign(anchor, { href: address(link), download, onclick });
+	const onclick = (event) => {
+		if (!key()) return;
+		event.preventDefault();
+		save(link, download);
+	};
+	Object.assign(anchor, { href: address(link), download, onclick });
 }

@@ -11,117 +11,111 @@ let entered = false; // whether the picture was opened from this page, so that b
 let scrolled_px = 0; // of the gallery, while another part is shown
 
 function decode(name) {
-  try {
-    return decodeURIComponent(name);
-  } catch {
-    return name;
-  }
+	try {
+		return decodeURIComponent(name);
+	} catch {
+		return name;
+	}
 }
 
 async function follow() {
-  const { hash } = location;
-  const [path, said] = hash.replace(/^#\/?/, "").split("?");
-  const [first, second, ...more] = path.split("/").map(decode);
-  const query = Object.fromEntries(new URLSearchParams(said));
-  const known = first === "logs" || (first === "image" ? second : !second && ["", "docs"].includes(first));
-  const lost = more.length || !known;
-  turnTo(lost ? "lost" : first in PARTS ? first : "gallery");
-  if (first !== "image" || lost) find("#picture").close("left");
-  if (part === "gallery") {
-    fillForm(query);
-    gallery.open(query);
-  }
-  if (lost) return;
-  const module = await OPENERS[first]?.();
-  if (location.hash === hash) module?.open(second, query, { leave, go });
+	const { hash } = location;
+	const [path, said] = hash.replace(/^#\/?/, "").split("?");
+	const [first, second, ...more] = path.split("/").map(decode);
+	const query = Object.fromEntries(new URLSearchParams(said));
+	const known = first === "logs" || (first === "image" ? second : !second && ["", "docs"].includes(first));
+	const lost = more.length || !known;
+	turnTo(lost ? "lost" : first in PARTS ? first : "gallery");
+	if (first !== "image" || lost) find("#picture").close("left");
+	if (part === "gallery") {
+		fillForm(query);
+		gallery.open(query);
+	}
+	if (lost) return;
+	const module = await OPENERS[first]?.();
+	if (location.hash === hash) module?.open(second, query, { leave, go });
 }
 
 function turnTo(shown) {
-  if (part === "gallery" && shown !== part) scrolled_px = scrollY;
-  for (const name of Object.keys(PARTS)) {
-    find(`#${name}`).hidden = name !== shown;
-    const link = find(`[data-part=${name}]`);
-    if (link) link.ariaCurrent = name === shown ? "page" : null;
-  }
-  document.title = `${PARTS[shown]} · imgpipe`;
-  if (part && shown !== part) find("main").focus({ preventScroll: true });
-  if (shown !== part) scrollTo(0, shown === "gallery" ? scrolled_px : 0);
-  part = shown;
+	if (part === "gallery" && shown !== part) scrolled_px = scrollY;
+	for (const name of Object.keys(PARTS)) {
+		find(`#${name}`).hidden = name !== shown;
+		const link = find(`[data-part=${name}]`);
+		if (link) link.ariaCurrent = name === shown ? "page" : null;
+	}
+	document.title = `${PARTS[shown]} · imgpipe`;
+	if (part && shown !== part) find("main").focus({ preventScroll: true });
+	if (shown !== part) scrollTo(0, shown === "gallery" ? scrolled_px : 0);
+	part = shown;
 }
 
 function fillForm(wanted) {
-  for (const name of Object.keys(gallery.filter)) form[name].value = wanted[name] ?? "";
+	for (const name of Object.keys(gallery.filter)) form[name].value = wanted[name] ?? "";
 }
 
 function replace(hash) {
-  history.replaceState(null, "", `${hash}${gallery.query()}`);
+	history.replaceState(null, "", `${hash}${gallery.query()}`);
 }
 
 function go(id) {
-  replace(`#/image/${id}`);
-  follow();
+	replace(`#/image/${id}`);
+	follow();
 }
 
 function leave() {
-  if (entered) return history.back();
-  replace("#/");
-  follow();
+	if (entered) return history.back();
+	replace("#/");
+	follow();
 }
 
 function filterGallery() {
-  gallery.open(Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value.trim()])));
-  replace("#/");
-}
-
-function pictureForm(file) {
-  const body = new FormData();
-  body.append("file", file);
-  return body;
+	gallery.open(Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value.trim()])));
+	replace("#/");
 }
 
 let upload = null;
 takeFiles(find("#files"), find("#gallery"), async (files) => {
-  const { uploading } = await import("./uploads.js");
-  upload ??= uploading(find("#uploads"), { path: "api/images", form: pictureForm, done: gallery.add });
-  upload(files);
+	const { uploading } = await import("./uploads.js");
+	upload ??= uploading(find("#uploads"), { path: "api/images", done: gallery.add });
+	upload(files);
 });
 form.oninput = soon(filterGallery, 250);
 form.onsubmit = (event) => event.preventDefault();
 form.label.onfocus = async (event) => (await import("./words.js")).offer(event);
 find("#skip").onclick = (event) => {
-  event.preventDefault();
-  find("main").focus();
+	event.preventDefault();
+	find("main").focus();
 };
 // A link cannot send a key, so the documentation is shown in here.
 find("[data-part=docs]").onclick = (event) => {
-  if (held(event) || event.shiftKey) return;
-  event.preventDefault();
-  location.hash = "#/docs";
+	if (held(event) || event.shiftKey) return;
+	event.preventDefault();
+	location.hash = "#/docs";
 };
 find("#show-keys").onclick = showKeys;
 
 let bar = null; // of what is done with a selection
 addEventListener("selected", async () => {
-  if (select.selected.size) bar ??= import("./bulk.js");
-  (await bar)?.show();
+	if (select.selected.size) bar ??= import("./bulk.js");
+	(await bar)?.show();
 });
 
 async function showKeys() {
-  (await import("./help.js")).open();
+	(await import("./help.js")).open();
 }
 
 onkeydown = (event) => {
-  if (event.defaultPrevented || event.target.matches("input:not([type=checkbox]), textarea")) return;
-  const plain = !(held(event) || event.altKey);
-  const free = part === "gallery" && !find("dialog[open]");
-  if (event.key === "?" && plain && !find("dialog.box[open]")) showKeys();
-  else if (event.key === "/" && plain && free) form.q.focus();
-  else if (event.key === "Delete" && free && select.selected.size) bar.then((one) => one.remove());
-  else if (!free || !select.onKey(event)) return;
-  event.preventDefault();
+	if (event.defaultPrevented || event.target.matches("input:not([type=checkbox]), textarea")) return;
+	const plain = !(held(event) || event.altKey);
+	const free = part === "gallery" && !find("dialog[open]");
+	if (event.key === "?" && plain && !find("dialog.box[open]")) showKeys();
+	else if (event.key === "/" && plain && free) form.q.focus();
+	else if (event.key === "Delete" && free && select.selected.size) bar.then((one) => one.remove());
+	else if (!free || !select.onKey(event)) return;
+	event.preventDefault();
 };
 onhashchange = ({ oldURL }) => {
-  entered ||= !oldURL.includes("#/image/");
-  follow();
+	entered ||= !oldURL.includes("#/image/");
+	follow();
 };
 follow();

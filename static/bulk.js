@@ -16,75 +16,75 @@ const note = make("p.bad", { role: "alert", hidden: true });
 const retry = button("Retry", () => each("retried", [...selected].filter(failed), ({ id }) => gallery.again(id, "retry")));
 const exports = select({ ariaLabel: "Export", onchange: exportAll }, [["", "Export…"], ...Object.entries(EXPORTS)]);
 const bar = make("div.bulk", { role: "region", ariaLabel: "Selected pictures" }, note, told, retry,
-  button("Caption", () => each("sent to be captioned", selected, ({ id }) => gallery.again(id, "caption", {}))),
-  labelField("Add label", (names) => each("labelled", selected, ({ id }) => changeLabels(id, adding(names)))),
-  exports, button("Delete", remove, { className: "danger" }), icon("✕", "Select none", clear));
+	button("Caption", () => each("sent to be captioned", selected, ({ id }) => gallery.again(id, "caption", {}))),
+	labelField("Add label", (names) => each("labelled", selected, ({ id }) => changeLabels(id, adding(names)))),
+	exports, button("Delete", remove, { className: "danger" }), icon("✕", "Select none", clear));
 find("#gallery").append(bar);
 
 export function show() {
-  bar.hidden = !selected.size;
-  if (!selected.size) note.hidden = true;
-  if (busy) return;
-  told.textContent = `${counted(selected.size, "picture")} selected`;
-  able(true);
-  retry.disabled = ![...selected].some(failed);
+	bar.hidden = !selected.size;
+	if (!selected.size) note.hidden = true;
+	if (busy) return;
+	told.textContent = `${counted(selected.size, "picture")} selected`;
+	able(true);
+	retry.disabled = ![...selected].some(failed);
 }
 
 function able(yes) {
-  for (const one of bar.querySelectorAll("button, input, select")) one.disabled = !yes;
+	for (const one of bar.querySelectorAll("button, input, select")) one.disabled = !yes;
 }
 
 async function busily(part, act) {
-  busy = true;
-  note.hidden = true;
-  able(false);
-  await act().catch((error) => complain(sentence(error, part)));
-  busy = false;
-  show();
+	busy = true;
+	note.hidden = true;
+	able(false);
+	await act().catch((error) => complain(sentence(error, part)));
+	busy = false;
+	show();
 }
 
 function complain(words) {
-  note.textContent = words;
-  note.hidden = false;
+	note.textContent = words;
+	note.hidden = false;
 }
 
 function exportAll() {
-  const format = exports.value;
-  const suffix = { webdataset: "tar", jsonl: "jsonl" }[format] ?? "zip";
-  const ids = [...selected].map(({ id }) => id);
-  exports.value = "";
-  return busily("Exporting", async () => {
-    for (let first = 0; first < ids.length; first += IN_LINE) {
-      const query = new URLSearchParams([["format", format], ...ids.slice(first, first + IN_LINE).map((id) => ["id", id])]);
-      told.textContent = `${first} of ${counted(ids.length, "picture")} exported…`;
-      await save(address(`api/exports?${query}`), `imgpipe${first ? `-${first / IN_LINE + 1}` : ""}.${suffix}`);
-    }
-  });
+	const format = exports.value;
+	const suffix = { webdataset: "tar", jsonl: "jsonl" }[format] ?? "zip";
+	const ids = [...selected].map(({ id }) => id);
+	exports.value = "";
+	return busily("Exporting", async () => {
+		for (let first = 0; first < ids.length; first += IN_LINE) {
+			const query = new URLSearchParams([["format", format], ...ids.slice(first, first + IN_LINE).map((id) => ["id", id])]);
+			told.textContent = `${first} of ${counted(ids.length, "picture")} exported…`;
+			await save(address(`api/exports?${query}`), `imgpipe${first ? `-${first / IN_LINE + 1}` : ""}.${suffix}`);
+		}
+	});
 }
 
 function each(done, some, act) {
-  const [waiting, faults] = [[...some], []];
-  const size = waiting.length;
-  let finished = 0;
-  const worker = async () => {
-    for (let item = waiting.shift(); item; item = waiting.shift()) {
-      await act(item).catch((error) => faults.push([item, error]));
-      finished += 1;
-      told.textContent = `${finished} of ${counted(size, "picture")} ${done}…`;
-    }
-  };
-  return busily("", async () => {
-    await Promise.all(Array.from({ length: AT_ONCE }, worker));
-    clear();
-    for (const [item] of faults) choose(item, true);
-    if (faults.length) complain(`${counted(faults.length, "picture")} not ${done}. ${faults[0][0].name}: ${sentence(faults[0][1])}`);
-  });
+	const [waiting, faults] = [[...some], []];
+	const size = waiting.length;
+	let finished = 0;
+	const worker = async () => {
+		for (let item = waiting.shift(); item; item = waiting.shift()) {
+			await act(item).catch((error) => faults.push([item, error]));
+			finished += 1;
+			told.textContent = `${finished} of ${counted(size, "picture")} ${done}…`;
+		}
+	};
+	return busily("", async () => {
+		await Promise.all(Array.from({ length: AT_ONCE }, worker));
+		clear();
+		for (const [item] of faults) choose(item, true);
+		if (faults.length) complain(`${counted(faults.length, "picture")} not ${done}. ${faults[0][0].name}: ${sentence(faults[0][1])}`);
+	});
 }
 
 export async function remove() {
-  if (busy || bar.hidden) return;
-  const [one, another] = selected;
-  const question = another ? `Delete ${counted(selected.size, "picture")}?` : `Delete ${one.name}?`;
-  if (!(await confirm(question, "With their thumbnails and comments they are gone for good."))) return;
-  await each("deleted", selected, ({ id }) => gallery.erase(id));
+	if (busy || bar.hidden) return;
+	const [one, another] = selected;
+	const question = another ? `Delete ${counted(selected.size, "picture")}?` : `Delete ${one.name}?`;
+	if (!(await confirm(question, "With their thumbnails and comments they are gone for good."))) return;
+	await each("deleted", selected, ({ id }) => gallery.erase(id));
 }

@@ -4,21 +4,21 @@ export const find = (selector, root = document) => root.querySelector(selector);
 
 // Make an element of "tag.class": objects are its properties or attributes, null and false are left out.
 export function make(kind, ...parts) {
-  const [tag, ...names] = kind.split(".");
-  const element = document.createElement(tag);
-  element.classList.add(...names);
-  for (const part of parts.flat(2)) {
-    if (part?.constructor === Object) give(element, part);
-    else if ((part ?? false) !== false) element.append(part);
-  }
-  return element;
+	const [tag, ...names] = kind.split(".");
+	const element = document.createElement(tag);
+	element.classList.add(...names);
+	for (const part of parts.flat(2)) {
+		if (part?.constructor === Object) give(element, part);
+		else if ((part ?? false) !== false) element.append(part);
+	}
+	return element;
 }
 
 function give(element, attributes) {
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name in element) element[name] = value;
-    else element.setAttribute(name, value);
-  }
+	for (const [name, value] of Object.entries(attributes)) {
+		if (name in element) element[name] = value;
+		else element.setAttribute(name, value);
+	}
 }
 
 export const button = (text, onclick, ...more) => make("button", { type: "button", onclick }, ...more, text);
@@ -26,15 +26,15 @@ export const button = (text, onclick, ...more) => make("button", { type: "button
 export const icon = (sign, ariaLabel, onclick) => make("button.quiet", { type: "button", ariaLabel, onclick }, sign);
 
 export const select = (attributes, options) =>
-  make("select", attributes, options.map(([value, text = value]) => make("option", { value }, text)));
+	make("select", attributes, options.map(([value, text = value]) => make("option", { value }, text)));
 
 export const terms = (pairs) => pairs.map(([term, value]) => make("div", make("dt", term), make("dd", value)));
 
 export function table(caption, heads, rows) {
-  const cell = (content, n) => make("td", { "data-head": heads[n] }, content);
-  return make("table", make("caption.unseen", caption),
-    make("thead", make("tr", heads.map((text) => make("th", { scope: "col" }, text)))),
-    make("tbody", rows.map((cells) => make("tr", cells.map(cell)))));
+	const cell = (content, n) => make("td", { "data-head": heads[n] }, content);
+	return make("table", make("caption.unseen", caption),
+		make("thead", make("tr", heads.map((text) => make("th", { scope: "col" }, text)))),
+		make("tbody", rows.map((cells) => make("tr", cells.map(cell)))));
 }
 
 export const held = ({ ctrlKey, metaKey }) => ctrlKey || metaKey;
@@ -43,62 +43,62 @@ export const sends = (event) => event.key === "Enter" && held(event);
 
 // Take files from an input, and dropped anywhere while `part` is in sight.
 export function takeFiles(input, part, take) {
-  input.onchange = () => {
-    take([...input.files]);
-    input.value = "";
-  };
-  const onDrag = (event) => {
-    if (!part.checkVisibility() || !event.dataTransfer.types.includes("Files")) return;
-    event.preventDefault();
-    document.body.classList.toggle("over", event.type === "dragover");
-    if (event.type === "drop") take([...event.dataTransfer.files]);
-  };
-  for (const name of ["dragover", "dragleave", "drop"]) addEventListener(name, onDrag);
+	input.onchange = () => {
+		take([...input.files]);
+		input.value = "";
+	};
+	const onDrag = (event) => {
+		if (!part.checkVisibility() || !event.dataTransfer.types.includes("Files")) return;
+		event.preventDefault();
+		document.body.classList.toggle("over", event.type === "dragover");
+		if (event.type === "drop") take([...event.dataTransfer.files]);
+	};
+	for (const name of ["dragover", "dragleave", "drop"]) addEventListener(name, onDrag);
 }
 
 // Copy, also where the page came without TLS; resolves to whether it worked.
 export async function copy(text) {
-  if (await navigator.clipboard?.writeText(text).then(() => true, () => false)) return true;
-  const field = make("textarea.unseen", { value: text });
-  find("body").append(field);
-  field.select();
-  const copied = document.execCommand("copy");
-  field.remove();
-  return copied;
+	if (await navigator.clipboard?.writeText(text).then(() => true, () => false)) return true;
+	const field = make("textarea.unseen", { value: text });
+	find("body").append(field);
+	field.select();
+	const copied = document.execCommand("copy");
+	field.remove();
+	return copied;
 }
 
 // Have `act` done soon, once for all calls until then; with the next frame unless told.
 export function soon(act, pause_ms) {
-  let due = 0;
-  const run = () => { due = 0; act(); };
-  return () => { due ||= pause_ms ? setTimeout(run, pause_ms) : requestAnimationFrame(run); };
+	let due = 0;
+	const run = () => { due = 0; act(); };
+	return () => { due ||= pause_ms ? setTimeout(run, pause_ms) : requestAnimationFrame(run); };
 }
 
 // Resolve to the value of the button that closes a dialog.
 export function answered(dialog) {
-  dialog.returnValue = "";
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.onclose = () => resolve(dialog.returnValue);
-  });
+	dialog.returnValue = "";
+	dialog.showModal();
+	return new Promise((resolve) => {
+		dialog.onclose = () => resolve(dialog.returnValue);
+	});
 }
 
 export async function confirm(question, consequence, yes = "Delete") {
-  const dialog = find("#confirm");
-  find("h2", dialog).textContent = question;
-  find("p", dialog).textContent = consequence;
-  find("[value=yes]", dialog).textContent = yes;
-  return (await answered(dialog)) === "yes";
+	const dialog = find("#confirm");
+	find("h2", dialog).textContent = question;
+	find("p", dialog).textContent = consequence;
+	find("[value=yes]", dialog).textContent = yes;
+	return (await answered(dialog)) === "yes";
 }
 
 // A part that this server lacks is no fault of the reader's.
 export const sentence = (error, part = "This") =>
-  error.code === "not_found" ? `${part} is not available on this server.` : error.message;
+	error.code === "not_found" ? `${part} is not available on this server.` : error.message;
 
 // Return a function that tells of an error at the end of `place`.
 export const complaint = (place) => (error) => {
-  find(":scope > .bad", place)?.remove();
-  place.append(make("p.bad", { role: "alert" }, sentence(error)));
+	find(":scope > .bad", place)?.remove();
+	place.append(make("p.bad", { role: "alert" }, sentence(error)));
 };
 
 export const count = (value) => value.toLocaleString("en");
@@ -106,8 +106,8 @@ export const count = (value) => value.toLocaleString("en");
 export const counted = (value, one) => `${count(value)} ${one}${value === 1 ? "" : "s"}`;
 
 export function bytes(value) {
-  if (value < 1000) return `${value} B`;
-  return value < 999_500 ? `${(value / 1e3).toFixed()} kB` : `${(value / 1e6).toFixed(1)} MB`;
+	if (value < 1000) return `${value} B`;
+	return value < 999_500 ? `${(value / 1e3).toFixed()} kB` : `${(value / 1e6).toFixed(1)} MB`;
 }
 
 export const duration = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
@@ -116,19 +116,19 @@ const UNITS = [["year", 31_557_600], ["month", 2_629_800], ["day", 86_400], ["ho
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 
 function since(iso) {
-  const passed_s = (Date.now() - new Date(iso)) / 1000;
-  const [unit, long_s] = UNITS.find(([, one_s]) => passed_s >= one_s) ?? [];
-  return unit ? relative.format(-Math.floor(passed_s / long_s), unit) : "just now";
+	const passed_s = (Date.now() - new Date(iso)) / 1000;
+	const [unit, long_s] = UNITS.find(([, one_s]) => passed_s >= one_s) ?? [];
+	return unit ? relative.format(-Math.floor(passed_s / long_s), unit) : "just now";
 }
 
 // Tell a time as "3 minutes ago", the exact one on hover.
 export function ago(iso) {
-  const title = new Date(iso).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
-  return make("time", { dateTime: iso, title }, since(iso));
+	const title = new Date(iso).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+	return make("time", { dateTime: iso, title }, since(iso));
 }
 
 setInterval(() => {
-  for (const one of document.querySelectorAll("time[title]")) one.textContent = since(one.dateTime);
+	for (const one of document.querySelectorAll("time[title]")) one.textContent = since(one.dateTime);
 }, 30_000);
 
 const days = new Intl.DateTimeFormat("sv"); // YYYY-MM-DD
@@ -137,6 +137,6 @@ const days = new Intl.DateTimeFormat("sv"); // YYYY-MM-DD
 export const dayOf = (iso) => (iso.endsWith("Z") ? days.format(new Date(iso)) : iso.slice(0, 10));
 
 export function dayName(day) {
-  const passed = Math.round((new Date(days.format()) - new Date(day)) / 86_400_000);
-  return ["Today", "Yesterday"][passed] ?? new Date(day).toLocaleDateString("en-GB", { dateStyle: "long", timeZone: "UTC" });
+	const passed = Math.round((new Date(days.format()) - new Date(day)) / 86_400_000);
+	return ["Today", "Yesterday"][passed] ?? new Date(day).toLocaleDateString("en-GB", { dateStyle: "long", timeZone: "UTC" });
 }

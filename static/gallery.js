@@ -18,131 +18,131 @@ export const filter = { q: "", status: "", label: "" };
 let walk = null; // through the pages of the present filter: where to go on, and how to stop
 
 mosaic.hear({
-  create: (item) => tile.create(item, query()),
-  load(element, item) {
-    tile.load(element, item);
-    if (item.status === "processing" && !watched.has(item.id)) follow(item.id);
-  },
-  below(px) {
-    if (walk && !walk.broken && px < (scrollY ? AHEAD * innerHeight : 0)) load(walk);
-  },
+	create: (item) => tile.create(item, query()),
+	load(element, item) {
+		tile.load(element, item);
+		if (item.status === "processing" && !watched.has(item.id)) follow(item.id);
+	},
+	below(px) {
+		if (walk && !walk.broken && px < (scrollY ? AHEAD * innerHeight : 0)) load(walk);
+	},
 });
 
 function follow(id) {
-  watched.add(id);
-  watch(id, (now) => {
-    if (!now || !busy(now)) watched.delete(id);
-    update(id, now);
-  });
+	watched.add(id);
+	watch(id, (now) => {
+		if (!now || !busy(now)) watched.delete(id);
+		update(id, now);
+	});
 }
 
 export function open(wanted) {
-  if (walk && Object.keys(filter).every((name) => (wanted[name] ?? "") === filter[name])) return;
-  walk?.stop.abort();
-  for (const name of Object.keys(filter)) filter[name] = wanted[name] ?? "";
-  walk = { stop: new AbortController(), next: "api/images", loading: null };
-  known.clear();
-  mosaic.clear();
-  dispatchEvent(new Event("emptied"));
-  load(walk);
-  stats.load();
+	if (walk && Object.keys(filter).every((name) => (wanted[name] ?? "") === filter[name])) return;
+	walk?.stop.abort();
+	for (const name of Object.keys(filter)) filter[name] = wanted[name] ?? "";
+	walk = { stop: new AbortController(), next: "api/images", loading: null };
+	known.clear();
+	mosaic.clear();
+	dispatchEvent(new Event("emptied"));
+	load(walk);
+	stats.load();
 }
 
 export const item = (id) => known.get(id);
 
 export function query() {
-  const said = new URLSearchParams(Object.entries(filter).filter(([, value]) => value));
-  return said.size ? `?${said}` : "";
+	const said = new URLSearchParams(Object.entries(filter).filter(([, value]) => value));
+	return said.size ? `?${said}` : "";
 }
 
 // Put a new picture on top, unless the filter would not find it.
 export function add(image) {
-  stats.refresh();
-  if (filter.q || filter.label || !["", "processing"].includes(filter.status) || known.has(image.image_id)) return;
-  items.unshift(keep(image));
-  mosaic.arrangeSoon();
-  tell();
+	stats.refresh();
+	if (filter.q || filter.label || !["", "processing"].includes(filter.status) || known.has(image.image_id)) return;
+	items.unshift(keep(image));
+	mosaic.arrangeSoon();
+	tell();
 }
 
 // Bring a picture up to date; null is gone.
 export function update(id, image) {
-  stats.refresh();
-  const before = known.get(id);
-  if (!image) known.set(id, null);
-  if (!before) return;
-  if (!image) {
-    mosaic.remove(before);
-    dispatchEvent(new CustomEvent("gone", { detail: before }));
-    return tell();
-  }
-  const { ratio, day } = before;
-  Object.assign(before, tile.record(image));
-  mosaic.refresh(before);
-  if (before.ratio !== ratio || before.day !== day) mosaic.arrangeSoon();
+	stats.refresh();
+	const before = known.get(id);
+	if (!image) known.set(id, null);
+	if (!before) return;
+	if (!image) {
+		mosaic.remove(before);
+		dispatchEvent(new CustomEvent("gone", { detail: before }));
+		return tell();
+	}
+	const { ratio, day } = before;
+	Object.assign(before, tile.record(image));
+	mosaic.refresh(before);
+	if (before.ratio !== ratio || before.day !== day) mosaic.arrangeSoon();
 }
 
 // Ask for "retry" or "caption" and follow what comes of it.
 export async function again(id, act, json) {
-  const image = await post(`api/images/${id}/${act}`, json);
-  update(id, image);
-  follow(id);
-  return image;
+	const image = await post(`api/images/${id}/${act}`, json);
+	update(id, image);
+	follow(id);
+	return image;
 }
 
 // Delete a picture; one that is gone already is no fault.
 export async function erase(id) {
-  await request("DELETE", `api/images/${id}`).catch((error) => {
-    if (error.status !== 404) throw error;
-  });
-  update(id, null);
+	await request("DELETE", `api/images/${id}`).catch((error) => {
+		if (error.status !== 404) throw error;
+	});
+	update(id, null);
 }
 
 // Return the picture `step` places after `id`, null beyond the ends.
 export async function neighbour(id, step) {
-  const n = items.indexOf(known.get(id));
-  if (n < 0) return null;
-  if (n + step >= items.length) await load(walk);
-  return items[n + step] ?? null;
+	const n = items.indexOf(known.get(id));
+	if (n < 0) return null;
+	if (n + step >= items.length) await load(walk);
+	return items[n + step] ?? null;
 }
 
 function keep(image) {
-  const kept = tile.record(image);
-  known.set(kept.id, kept);
-  return kept;
+	const kept = tile.record(image);
+	known.set(kept.id, kept);
+	return kept;
 }
 
 function load(walk) {
-  if (walk.next) walk.loading ??= loadPage(walk);
-  return walk.loading;
+	if (walk.next) walk.loading ??= loadPage(walk);
+	return walk.loading;
 }
 
 async function loadPage(walk) {
-  const { signal } = walk.stop;
-  const held = items.length;
-  if (!held) more.textContent = "Loading…";
-  try {
-    const { data, next } = await get(walk.next, walk.next.includes("?") ? {} : firstPage(), signal);
-    signal.throwIfAborted();
-    walk.broken = false;
-    items.push(...data.filter((image) => !known.has(image.image_id)).map(keep));
-    const limit = Math.min(PAGE.most, Math.max(PAGE.least, held >> 1));
-    walk.next = next?.replace(/([?&]limit=)\d+/, `$1${limit}`);
-    tell();
-  } catch (error) {
-    if (signal.aborted) return;
-    walk.broken = true; // until the reader asks again
-    more.replaceChildren(sentence(error, "The gallery"), " ", button("Retry", () => load(walk)));
-  }
-  walk.loading = null;
-  mosaic.arrange(held); // which asks for more where the window is not full
+	const { signal } = walk.stop;
+	const held = items.length;
+	if (!held) more.textContent = "Loading…";
+	try {
+		const { data, next } = await get(walk.next, walk.next.includes("?") ? {} : firstPage(), signal);
+		signal.throwIfAborted();
+		walk.broken = false;
+		items.push(...data.filter((image) => !known.has(image.image_id)).map(keep));
+		const limit = Math.min(PAGE.most, Math.max(PAGE.least, held >> 1));
+		walk.next = next?.replace(/([?&]limit=)\d+/, `$1${limit}`);
+		tell();
+	} catch (error) {
+		if (signal.aborted) return;
+		walk.broken = true; // until the reader asks again
+		more.replaceChildren(sentence(error, "The gallery"), " ", button("Retry", () => load(walk)));
+	}
+	walk.loading = null;
+	mosaic.arrange(held); // which asks for more where the window is not full
 }
 
 function firstPage() {
-  const state = filter.status === "uncaptioned" && { status: "", caption_status: "failed" };
-  return { ...filter, ...state, limit: Math.max(8, Math.min(100, Math.ceil((innerWidth * innerHeight) / TILE))) };
+	const state = filter.status === "uncaptioned" && { status: "", caption_status: "failed" };
+	return { ...filter, ...state, limit: Math.max(8, Math.min(100, Math.ceil((innerWidth * innerHeight) / TILE))) };
 }
 
 function tell() {
-  const none = query() ? "Nothing found." : "No pictures yet. The first one starts the gallery.";
-  more.textContent = items.length ? `${counted(items.length, "picture")}${walk.next ? ", more below" : ""}` : none;
+	const none = query() ? "Nothing found." : "No pictures yet. The first one starts the gallery.";
+	more.textContent = items.length ? `${counted(items.length, "picture")}${walk.next ? ", more below" : ""}` : none;
 }

@@ -2,22 +2,22 @@
 import { answered, button, find, make, terms } from "./dom.js";
 
 const KEYS = {
-  Everywhere: { "?": "List the keys", Esc: "Close, or select none" },
-  Pictures: {
-    "← → ↑ ↓ Home End": "Go from picture to picture", Enter: "Open", Space: "Select",
-    "Shift + arrows, Shift + click": "Select a range", "Ctrl + A": "Select all that are loaded",
-    Delete: "Delete what is selected", "/": "Search",
-  },
-  "One picture": {
-    "← →": "Previous, next", "+ − 0 1": "Zoom in, out, whole picture, pixel by pixel", i: "Fold the facts",
-    e: "Edit the caption", l: "Add a label", c: "Comment", "Ctrl + Enter": "Save, send", Delete: "Delete the picture",
-  },
-  "Depth log": { "↑ ↓ Page up, Page down": "Move", "Home End": "Top, bottom", "+ − 0": "Zoom in, out, whole log" },
+	Everywhere: { "?": "List the keys", Esc: "Close, or select none" },
+	Pictures: {
+		"← → ↑ ↓ Home End": "Go from picture to picture", Enter: "Open", Space: "Select",
+		"Shift + arrows, Shift + click": "Select a range", "Ctrl + A": "Select all that are loaded",
+		Delete: "Delete what is selected", "/": "Search",
+	},
+	"One picture": {
+		"← →": "Previous, next", "+ − 0 1": "Zoom in, out, whole picture, pixel by pixel", i: "Fold the facts",
+		e: "Edit the caption", l: "Add a label", c: "Comment", "Ctrl + Enter": "Save, send", Delete: "Delete the picture",
+	},
+	"Depth log": { "↑ ↓ Page up, Page down": "Move", "Home End": "Top, bottom", "+ − 0": "Zoom in, out, whole log" },
 };
 
 const dialog = make("dialog.box.keys", { "aria-labelledby": "keys-title" },
-  make("div", make("h2", { id: "keys-title" }, "Keys"), button("Close", () => dialog.close())),
-  Object.entries(KEYS).map(([part, keys]) => make("section", make("h3", part), make("dl", terms(Object.entries(keys))))));
+	make("div", make("h2", { id: "keys-title" }, "Keys"), button("Close", () => dialog.close())),
+	Object.entries(KEYS).map(([part, keys]) => make("section", make("h3", part), make("dl", terms(Object.entries(keys))))));
 find("body").append(dialog);
 
 export const open = () => answered(dialog);

@@ -11,35 +11,35 @@ export const busy = ({ status, caption_status, caption_error }) => status === "p
 
 // Tell `update` of a picture until it is done; null when it is gone.
 export function watch(id, update) {
-  add(id, false, [update]);
-  if (running < CONNECTIONS) run();
+	add(id, false, [update]);
+	if (running < CONNECTIONS) run();
 }
 
 function add(id, seen, updates) {
-  waiting.set(id, { seen, updates: [...(waiting.get(id)?.updates ?? []), ...updates] });
+	waiting.set(id, { seen, updates: [...(waiting.get(id)?.updates ?? []), ...updates] });
 }
 
 async function run() {
-  running += 1;
-  let pause_ms = PAUSE_MS.least;
-  while (waiting.size) {
-    const [[id, watched]] = waiting;
-    waiting.delete(id);
-    const useful = await poll(id, watched);
-    if (!useful) await new Promise((resolve) => { setTimeout(resolve, pause_ms); });
-    pause_ms = useful ? PAUSE_MS.least : Math.min(pause_ms * 2, PAUSE_MS.most);
-  }
-  running -= 1;
+	running += 1;
+	let pause_ms = PAUSE_MS.least;
+	while (waiting.size) {
+		const [[id, watched]] = waiting;
+		waiting.delete(id);
+		const useful = await poll(id, watched);
+		if (!useful) await new Promise((resolve) => { setTimeout(resolve, pause_ms); });
+		pause_ms = useful ? PAUSE_MS.least : Math.min(pause_ms * 2, PAUSE_MS.most);
+	}
+	running -= 1;
 }
 
 // False when there was no answer, or one at once and no news: slow down.
 async function poll(id, { seen, updates }) {
-  const wait = seen ? 20 : 2; // s; the first look is short: thumbnails come before captions
-  const began_ms = performance.now();
-  const { data, status } = await get(`api/images/${id}`, { wait }).catch((error) => error);
-  const gone = status === 404;
-  if (data || gone) updates.forEach((update) => update(data ?? null));
-  if (gone || status === 401 || (data && !busy(data))) return true;
-  add(id, Boolean(data?.metadata), updates);
-  return performance.now() - began_ms > (wait - 1) * 1000;
+	const wait = seen ? 20 : 2; // s; the first look is short: thumbnails come before captions
+	const began_ms = performance.now();
+	const { data, status } = await get(`api/images/${id}`, { wait }).catch((error) => error);
+	const gone = status === 404;
+	if (data || gone) updates.forEach((update) => update(data ?? null));
+	if (gone || status === 401 || (data && !busy(data))) return true;
+	add(id, Boolean(data?.metadata), updates);
+	return performance.now() - began_ms > (wait - 1) * 1000;
 }

@@ -6,19 +6,19 @@ import { button, complaint, confirm, find, icon, make, sends } from "./dom.js";
 export const fetchTagged = (id, signal) => tagged("GET", id, { signal });
 
 async function tagged(method, id, options) {
-  const response = await request(method, `api/images/${encodeURIComponent(id)}`, options);
-  return { image: (await response.json()).data, etag: response.headers.get("ETag") };
+	const response = await request(method, `api/images/${encodeURIComponent(id)}`, options);
+	return { image: (await response.json()).data, etag: response.headers.get("ETag") };
 }
 
 const patch = (id, json, etag) => tagged("PATCH", id, { json, etag });
 
 // Change labels by a function; where somebody was faster, theirs.
 export async function changeLabels(id, change, known) {
-  const { image, etag } = known ?? (await fetchTagged(id));
-  return patch(id, { labels: change(image.labels) }, etag).catch((error) => {
-    if (error.status !== 412) throw error;
-    return changeLabels(id, change);
-  });
+	const { image, etag } = known ?? (await fetchTagged(id));
+	return patch(id, { labels: change(image.labels) }, etag).catch((error) => {
+		if (error.status !== 412) throw error;
+		return changeLabels(id, change);
+	});
 }
 
 export const adding = (names) => (labels) => [...new Set([...labels, ...names])];
@@ -27,94 +27,94 @@ export const adding = (names) => (labels) => [...new Set([...labels, ...names])]
 export const words = (known, changed) => [caption(known, changed), labels(known, changed)];
 
 function caption({ image, etag }, changed) {
-  const place = make("div.words");
-  const { image_id: id, caption: text, caption_source: source } = image;
-  const human = source?.provider === "human";
-  const done = (now) => changed(now, ".edit");
-  const complain = complaint(place);
-  read();
-  return place;
+	const place = make("div.words");
+	const { image_id: id, caption: text, caption_source: source } = image;
+	const human = source?.provider === "human";
+	const done = (now) => changed(now, ".edit");
+	const complain = complaint(place);
+	read();
+	return place;
 
-  function read() {
-    const edit = button(text ? "Edit" : "Write a caption", write, { className: "small edit", ariaKeyShortcuts: "e" });
-    const asks = image.status === "success" && image.caption_status !== "pending";
-    place.replaceChildren(make(text ? "p.caption" : "p.soft", text ?? missing(image)),
-      make("div.row", edit, asks && button("Ask again", () => ask().catch(complain), { className: "small", title: "Have the captioner look once more" })));
-    if (text && image.caption_error) complain(image.caption_error);
-  }
+	function read() {
+		const edit = button(text ? "Edit" : "Write a caption", write, { className: "small edit", ariaKeyShortcuts: "e" });
+		const asks = image.status === "success" && image.caption_status !== "pending";
+		place.replaceChildren(make(text ? "p.caption" : "p.soft", text ?? missing(image)),
+			make("div.row", edit, asks && button("Ask again", () => ask().catch(complain), { className: "small", title: "Have the captioner look once more" })));
+		if (text && image.caption_error) complain(image.caption_error);
+	}
 
-  function write() {
-    const field = make("textarea", { rows: 3, maxlength: 1000, ariaLabel: "Caption", value: text ?? "" });
-    const save = make("button.main", { title: "Ctrl+Enter" }, "Save");
-    const form = make("form", field, make("div.row", save, button("Cancel", leave)));
-    form.onsubmit = async (event) => {
-      event.preventDefault();
-      save.disabled = true;
-      await patch(id, { caption: field.value.trim() || null }, etag).then(done, (error) => refused(error, save)).catch(complain);
-      save.disabled = false;
-    };
-    field.onkeydown = (event) => {
-      if (sends(event)) form.requestSubmit();
-      if (event.key !== "Escape") return;
-      event.preventDefault(); // it would close the picture
-      leave();
-    };
-    place.replaceChildren(form);
-    field.focus();
-  }
+	function write() {
+		const field = make("textarea", { rows: 3, maxlength: 1000, ariaLabel: "Caption", value: text ?? "" });
+		const save = make("button.main", { title: "Ctrl+Enter" }, "Save");
+		const form = make("form", field, make("div.row", save, button("Cancel", leave)));
+		form.onsubmit = async (event) => {
+			event.preventDefault();
+			save.disabled = true;
+			await patch(id, { caption: field.value.trim() || null }, etag).then(done, (error) => refused(error, save)).catch(complain);
+			save.disabled = false;
+		};
+		field.onkeydown = (event) => {
+			if (sends(event)) form.requestSubmit();
+			if (event.key !== "Escape") return;
+			event.preventDefault(); // it would close the picture
+			leave();
+		};
+		place.replaceChildren(form);
+		field.focus();
+	}
 
-  function leave() {
-    read();
-    find("button", place).focus();
-  }
+	function leave() {
+		read();
+		find("button", place).focus();
+	}
 
-  async function refused(error, save) {
-    if (error.status !== 412) throw error;
-    const now = await fetchTagged(id);
-    etag = now.etag;
-    save.textContent = "Save mine";
-    throw new Error(`Somebody changed this picture meanwhile. The caption is now: ${now.image.caption ?? "none"}`);
-  }
+	async function refused(error, save) {
+		if (error.status !== 412) throw error;
+		const now = await fetchTagged(id);
+		etag = now.etag;
+		save.textContent = "Save mine";
+		throw new Error(`Somebody changed this picture meanwhile. The caption is now: ${now.image.caption ?? "none"}`);
+	}
 
-  async function ask() {
-    if (human && !(await confirm("Replace this caption?", "A person wrote it; a machine will write another.", "Replace"))) return;
-    await post(`api/images/${id}/caption`, human ? { overwrite_human: true } : {});
-    done(await fetchTagged(id));
-  }
+	async function ask() {
+		if (human && !(await confirm("Replace this caption?", "A person wrote it; a machine will write another.", "Replace"))) return;
+		await post(`api/images/${id}/caption`, human ? { overwrite_human: true } : {});
+		done(await fetchTagged(id));
+	}
 
 }
 
 function missing({ status, error, metadata, caption_error, caption_status }) {
-  if (status === "failed") return error;
-  if (!metadata) return "The picture is being processed…";
-  const why = caption_error?.message;
-  if (why) return `No caption${caption_status === "failed" ? "" : " yet"}: ${why}`;
-  return caption_status === "pending" ? "A caption is being written…" : "No caption yet.";
+	if (status === "failed") return error;
+	if (!metadata) return "The picture is being processed…";
+	const why = caption_error?.message;
+	if (why) return `No caption${caption_status === "failed" ? "" : " yet"}: ${why}`;
+	return caption_status === "pending" ? "A caption is being written…" : "No caption yet.";
 }
 
 function labels(known, changed) {
-  const { image_id: id, labels: names } = known.image;
-  const change = (how) => changeLabels(id, how, known).then((now) => changed(now, ".label-field"), complaint(place));
-  const chip = (name) => make("span.chip", make("a", { href: `#/?${new URLSearchParams({ label: name })}` }, name),
-    icon("✕", `Remove the label ${name}`, () => change((all) => all.filter((one) => one !== name))));
-  const place = make("div.row.chips", names.map(chip), labelField("Add label", (more) => change(adding(more))));
-  return place;
+	const { image_id: id, labels: names } = known.image;
+	const change = (how) => changeLabels(id, how, known).then((now) => changed(now, ".label-field"), complaint(place));
+	const chip = (name) => make("span.chip", make("a", { href: `#/?${new URLSearchParams({ label: name })}` }, name),
+		icon("✕", `Remove the label ${name}`, () => change((all) => all.filter((one) => one !== name))));
+	const place = make("div.row.chips", names.map(chip), labelField("Add label", (more) => change(adding(more))));
+	return place;
 }
 
 export async function offer({ target }) {
-  target.setAttribute("list", "labels");
-  const { data } = await get("api/labels", { limit: 200 }).catch(() => ({ data: [] }));
-  find("#labels").replaceChildren(...data.map(({ label: value }) => make("option", { value })));
+	target.setAttribute("list", "labels");
+	const { data } = await get("api/labels", { limit: 200 }).catch(() => ({ data: [] }));
+	find("#labels").replaceChildren(...data.map(({ label: value }) => make("option", { value })));
 }
 
 export function labelField(words, take) {
-  const onkeydown = (event) => {
-    const names = field.value.split(",").map((one) => one.trim()).filter(Boolean);
-    if (event.key !== "Enter" || !names.length) return;
-    event.preventDefault();
-    field.value = "";
-    take(names);
-  };
-  const field = make("input.label-field", { placeholder: words, ariaLabel: words, maxlength: 500, onfocus: offer, onkeydown });
-  return field;
+	const onkeydown = (event) => {
+		const names = field.value.split(",").map((one) => one.trim()).filter(Boolean);
+		if (event.key !== "Enter" || !names.length) return;
+		event.preventDefault();
+		field.value = "";
+		take(names);
+	};
+	const field = make("input.label-field", { placeholder: words, ariaLabel: words, maxlength: 500, onfocus: offer, onkeydown });
+	return field;
 }

@@ -14,29 +14,27 @@ def multiply(server: Server, count: int, **changes: object) -> None:
     """Copy the oldest picture ``count`` times, each a minute older; ``{n}`` in a change is its number."""
     connection = sqlite.connect(server.data_dir / "imgpipe.db", timeout=30)
     with contextlib.closing(connection), connection:
-        connection.row_factory = sqlite.Row
-        picture = dict(connection.execute("SELECT * FROM images ORDER BY id LIMIT 1").fetchone())
-        medium = dict(
-            connection.execute(
-                "SELECT * FROM thumbnails WHERE image_id = ? AND name = 'medium'", [picture["id"]]
-            ).fetchone()
-        )
-        ids = [UUID(int=UUID(picture["id"]).int - 60_000 * n * _MILLISECOND) for n in range(1, count + 1)]
-        told = (
-            {name: value.format(n=n) if isinstance(value, str) else value for name, value in changes.items()}
-            for n in range(count)
-        )
-        copies = [
-            picture | new | {"id": id.hex, "position": position_of(id)}
-            for id, new in zip(ids, told, strict=True)
-        ]
-        for table, rows in (
-            ("images", copies),
-            ("thumbnails", [medium | {"image_id": id.hex} for id in ids]),
+        (oldest,) = connection.execute("SELECT id FROM images ORDER BY id LIMIT 1").fetchone()
+        first = UUID(oldest).int
+        ids = (UUID(int=first - 60_000 * (n + 1) * _MILLISECOND) for n in range(count))
+        connection.execute("CREATE TEMP TABLE copies (n INTEGER, id TEXT, position INTEGER)")
+        rows = ((n, id.hex, position_of(id)) for n, id in enumerate(ids))
+        connection.executemany("INSERT INTO copies VALUES (?, ?, ?)", rows)
+        own = {"id": "copies.id", "position": "copies.position"}
+        told = {
+            name: f"replace(:{name}, '{{n}}', n)" if isinstance(value, str) else f":{name}"
+            for name, value in changes.items()
+        }
+        for table, new, where in (
+            ("images", own | told, "images.id = :oldest"),
+            ("thumbnails", {"image_id": "copies.id"}, "image_id = :oldest AND name = 'medium'"),
         ):
-            names = list(rows[0])
-            marks = ", ".join(f":{name}" for name in names)
-            connection.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows)
+            names = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+            values = ", ".join(new.get(name, f"{table}.{name}") for name in names)
+            copy = (
+                f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM copies, {table} WHERE {where}"
+            )
+            connection.execute(copy, {"oldest": oldest} | changes)
         status = {"failed": "failed"}.get(str(changes.get("status")), "success")
         connection.execute(
             f"UPDATE tallies SET total = total + {count}, {status} = {status} + {count}"
