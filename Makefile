@@ -3,7 +3,7 @@
 # make bench  the figures of the README
 PYTHON ?= python3
 BIN = .venv/bin
-BENCHMARKS = core end_to_end answers start scanlines depthlogs listing databases captions workers alike scale
+BENCHMARKS = core end_to_end answers start scanlines depthlogs lock manners listing databases captions workers alike scale
 .PHONY: run test soak bench check lock
 
 .venv/run: requirements.txt

@@ -13,19 +13,19 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 from itertools import combinations
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from benchmarks.apps import fresh_app
+from benchmarks.results import amount, record
 from imgpipe.database.engine import writing
 from imgpipe.errors import ImgpipeError
 from imgpipe.imaging.fingerprint import distance, fingerprint_of
 from imgpipe.pictures import alike
 from tests.corpus import CORPUS, entries
 
-MANY = int(sys.argv[1]) if sys.argv[1:] else 1_000_000
+MANY = int(sys.argv[1]) if sys.argv[1:] else amount(1_000_000, 5_000)
 ASKED, SMALLEST, SAME = 60, 32, 0.9
 DISTANCES = (4, 6, 8, 10)
 Variant = Callable[[Image.Image], tuple[Image.Image, int]]
@@ -107,9 +107,7 @@ def _time() -> None:
             del rows
             for far in (3, 6, 8, 10):
                 took = [_took(hash, far) for hash in hashes[:ASKED]]
-                print(
-                    f"{MANY:,}, distance {far:2}: median {median(took):.1f}, worst {max(took):.1f} ms of CPU"
-                )
+                record(f"alike within {far} bits among {MANY:,}", took, "ms of CPU")
 
 
 def _took(hash: int, far: int) -> float:

@@ -6,7 +6,6 @@ Contenders take turns, so that the ratios hold even where the machine is busy. S
 from the installed binaries; needs requirements-test.txt. A million rows take a minute or two to be laid down.
 """
 
-import statistics
 import sys
 import tempfile
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from flask import Flask
 from sqlalchemy import text
 
+from benchmarks.results import amount, in_turn, record
 from imgpipe import create_app, installation
 from imgpipe.config import load
 from imgpipe.database.engine import db, writing
@@ -26,9 +26,9 @@ from imgpipe.pictures import intake
 from tests.factories import jpeg
 from tests.postgres import Postgres, running
 
-FEW, MANY = 1_000, 1_000_000
+FEW, MANY = 1_000, amount(1_000_000, 5_000)
 HOLDERS = 50  # pictures that have the word searched for
-ROUNDS, UPLOADS, CLIENTS = 15, 60, 4
+ROUNDS, UPLOADS, CLIENTS, ASKED_TIMES = amount(15, 2), amount(60, 8), 4, amount(200, 5)
 ASKED = {
     "GET /api/images": "/api/images",
     "GET /api/stats": "/api/stats",
@@ -109,34 +109,36 @@ def ask(app: Flask, path: str) -> None:
     response.close()
 
 
-def medians_ms(contenders: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Time each once a round, after one round that does not count; return the medians, ms."""
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(rounds + 1):
-        for name, act in contenders.items():
-            began = time.perf_counter()
-            act()
-            times[name].append((time.perf_counter() - began) * 1000)
-    return {name: statistics.median(taken[1:]) for name, taken in times.items()}
+def timed_ms(contenders: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Time each once a round by the clock, after one round that does not count."""
+
+    def timed(act: Callable[[], object]) -> float:
+        began = time.perf_counter()
+        act()
+        return (time.perf_counter() - began) * 1000
+
+    found = in_turn({name: partial(timed, act) for name, act in contenders.items()}, rounds + 1)
+    return {name: taken[1:] for name, taken in found.items()}
 
 
 def compare_uploads(apps: Mapping[str, Flask]) -> None:
     data = jpeg(1600, 1200)
     print(f"\n{UPLOADS} uploads of {len(data) // 1000} kB by {CLIENTS} threads, durable:")
-    taken = medians_ms({name: partial(upload_many, app, data) for name, app in apps.items()}, ROUNDS)
-    for name, value in taken.items():
-        print(f"  {name:<12}{value / UPLOADS:8.2f} ms an upload")
-    print(f"  PostgreSQL costs {taken['postgresql'] / taken['sqlite']:.2f} of SQLite (at most 1.3)")
+    taken = timed_ms({name: partial(upload_many, app, data) for name, app in apps.items()}, ROUNDS)
+    ours, theirs = taken["postgresql"], taken["sqlite"]
+    record(
+        f"{UPLOADS} uploads on PostgreSQL", ours, "ms", peer="SQLite", theirs=theirs, target=1.3, less=True
+    )
 
 
 def compare_sizes(few: Mapping[str, Flask], many: Mapping[str, Flask], rows: int) -> None:
-    print(f"\n{FEW:,} rows and {rows:,} rows, whole requests, at most 2:")
+    print(f"\n{FEW:,} rows and {rows:,} rows, whole requests:")
     for kind in few:
         for title, path in ASKED.items():
             both = {"few": partial(ask, few[kind], path), "many": partial(ask, many[kind], path)}
-            taken = medians_ms(both, 200)
-            ratio = taken["many"] / taken["few"]
-            print(f"  {kind:<12}{title:<22}{taken['few']:8.2f} ms {taken['many']:8.2f} ms {ratio:6.2f}")
+            taken = timed_ms(both, ASKED_TIMES)
+            name = f"{title} of {rows:,}, {kind}"
+            record(name, taken["many"], "ms", peer=f"of {FEW:,}", theirs=taken["few"], target=2, less=True)
 
 
 def dispose(apps: Iterable[Flask]) -> None:

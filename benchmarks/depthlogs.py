@@ -1,11 +1,11 @@
 """Measure depth logs end to end: CSV by a form -> committed rows, and frames out of a million.
 
-    python -m benchmarks.depthlogs             the ratios of the README, about two minutes
+    python -m benchmarks.depthlogs             the ratios of the README, some minutes
     python -m benchmarks.depthlogs --million   memory and time of imports of up to a million rows
 
 Contenders take turns, so that the ratios hold even where the machine is busy; the figures themselves are this
-machine's. Time is that of the processor: of both server processes where there is a server, whose time by the
-clock is told besides. Needs requirements-bench.txt.
+machine's. An upload is taken by the clock, with the CPU time of both server processes beside it, everything
+else by CPU time. Needs requirements-bench.txt.
 """
 
 import base64
@@ -16,7 +16,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
+from itertools import count
 from operator import truediv
 from pathlib import Path
 from statistics import median
@@ -25,26 +27,23 @@ from typing import Any
 import numpy as np
 import requests
 from flask import Flask
-from numpy.typing import NDArray
 from PIL import Image
 from sqlalchemy import create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from benchmarks.apps import fresh_app
+from benchmarks.csvs import PIXELS, WIDTH, Csv, blocks
+from benchmarks.results import amount, in_turn, record
 from imgpipe.depthlogs import logs
 from imgpipe.scanlines import colormap, frames, resize
-from tests.scanlines.logs import make_image
 from tests.servers import Server, serving
 
-ROWS, WIDTH, MILLION = 100_000, 200, 1_000_000
-SLICE = 2_000  # rows of the usual way, whose time is multiplied
-ROUNDS = 5
+ROWS, MILLION = amount(100_000, 2_000), amount(1_000_000, 50_000)
+TALL, ASKED = amount(50_000, 10_000), amount(15, 2)
+SLICE = amount(2_000, 200)  # rows of the usual way, whose time is multiplied
 # By name, as `make check` has neither of them installed.
 pandas: Any = importlib.import_module("pandas")
 matplotlib: Any = importlib.import_module("matplotlib")
-PIXELS = make_image(10_000, WIDTH)
-LINES = [("," + ",".join(map(str, row)) + "\n").encode() for row in PIXELS.tolist()]
-HEADER = ("depth," + ",".join(f"col{n}" for n in range(1, WIDTH + 1)) + "\n").encode()
 
 
 class Base(DeclarativeBase):
@@ -72,55 +71,50 @@ def main() -> None:
             _report_frames(_store_million(Path(folder) / "million"))
 
 
-def blocks(rows: int) -> Iterator[bytes]:
-    """Yield a CSV of 10,000 rows a block, depths from 9000.0 in steps of 0.1."""
-    yield HEADER
-    for first in range(0, rows, len(LINES)):
-        lines = LINES[: rows - first]
-        yield b"".join(b"%.1f%s" % (9000 + (first + n) / 10, line) for n, line in enumerate(lines))
-
-
-class Csv(io.RawIOBase):
-    """Make the CSV while it is read, so that it takes no memory."""
-
-    def __init__(self, rows: int) -> None:
-        self._blocks, self._block = blocks(rows), io.BytesIO()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not (count := self._block.readinto(buffer)):
-            block = next(self._blocks, None)
-            if block is None:
-                return 0
-            self._block = io.BytesIO(block)
-        return count
-
-
 # The way in
 
 
 def _report_upload(folder: Path) -> None:
     csv = b"".join(blocks(ROWS))
-    print(f"\n{ROWS:,} x {WIDTH + 1} CSV, {len(csv) / 1e6:.0f} MB: from the form to committed rows, s of CPU")
+    print(f"\n{ROWS:,} x {WIDTH + 1} CSV, {len(csv) / 1e6:.0f} MB: from the form to committed rows")
     form = requests.Request("POST", "http://x", files={"file": ("log.csv", csv)}).prepare()
-    times: dict[str, list[float]] = {"imgpipe over HTTP": [], "pandas.read_csv": [], "the usual way": []}
-    clock: dict[str, list[float]] = {"imgpipe, by the clock": [], "pandas, by the clock": []}
+    numbers = count()
     with serving(folder) as server:
-        for number in range(ROUNDS):
+
+        def upload() -> tuple[float, float]:
             spent_s, began = _spent_s(server), time.perf_counter()
-            _post(server, form, f"log {number}")
-            clock["imgpipe, by the clock"].append(time.perf_counter() - began)
-            times["imgpipe over HTTP"].append(_spent_s(server) - spent_s)
-            began = time.perf_counter()
-            times["pandas.read_csv"].append(_timed(lambda: pandas.read_csv(io.BytesIO(csv))))
-            clock["pandas, by the clock"].append(time.perf_counter() - began)
-            if number < 2:
-                scale = ROWS / SLICE
-                times["the usual way"].append(scale * _timed(lambda: _usual_import(folder)))
-    _print(times, {"the usual way": f"{SLICE:,} rows measured, scaled"})
-    _print(clock)
+            _post(server, form, f"log {next(numbers)}")
+            return time.perf_counter() - began, _spent_s(server) - spent_s
+
+        peers = {"pandas parsing": partial(_both, lambda: pandas.read_csv(io.BytesIO(csv)))}
+        if polars := _polars():
+            peers["polars parsing"] = partial(_both, lambda: polars.read_csv(io.BytesIO(csv)))
+        found = in_turn({"imgpipe": upload} | peers)
+    clock = {name: [s for s, _ in taken] for name, taken in found.items()}
+    spent = {name: [s for _, s in taken] for name, taken in found.items()}
+    title = f"CSV {ROWS:,} x {WIDTH + 1}, form to commit"
+    for name in peers:
+        by_cpu = median(map(truediv, spent["imgpipe"], spent[name]))
+        record(
+            title, clock["imgpipe"], "s", peer=name, theirs=clock[name], target=1.2, less=True, by_cpu=by_cpu
+        )
+    usual_s = [_timed(lambda: _usual_import(folder)) * ROWS / SLICE for _ in range(2)]
+    record(f"{title}, by CPU", spent["imgpipe"][:2], "s", peer="iterrows and ORM", theirs=usual_s, less=True)
+
+
+def _polars() -> Any:
+    try:
+        return importlib.import_module("polars")
+    except ImportError:
+        print("polars is not installed: left out")
+        return None
+
+
+def _both(work: Callable[[], object]) -> tuple[float, float]:
+    """Return s by the clock, and s of CPU."""
+    began, spent_s = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - began, time.process_time() - spent_s
 
 
 def _spent_s(server: Server) -> float:
@@ -159,8 +153,8 @@ def _usual_import(folder: Path) -> None:
 def _report_frames(app: Flask) -> None:
     client, table = app.test_client(), colormap.lut()
     pixels = resize.resize(PIXELS)
-    tall = np.tile(pixels, (5, 1))
-    low = 9000 + 40_000
+    tall = np.tile(pixels, (TALL // len(PIXELS), 1))
+    low = 9000 + MILLION / 25
 
     def ask(rows: int, **query: object) -> bytes:
         bounds = {"depth_min": low, "depth_max": low + (rows - 1) / 10 + 0.01}
@@ -171,34 +165,52 @@ def _report_frames(app: Flask) -> None:
     def averaged() -> bytes:
         return frames.png(np.concatenate([*resize.average_rows([tall], len(tall), 2_000)]), table)
 
-    assert ask(50_000, format="png", max_rows=2_000) == averaged()
+    def ask_averaged() -> bytes:
+        return ask(TALL, format="png", max_rows=2_000)
+
+    assert ask_averaged() == averaged()
     rows = np.concatenate([*resize.average_rows([tall], len(tall), 2_000)])
-    print("\nframes out of a million rows: whole requests in one process, against encoding alone, s of CPU")
-    _compare("1,000 rows as PNG", lambda: ask(1_000, format="png"), lambda: frames.png(pixels[:1_000], table))
-    _compare("50,000 as 2,000", lambda: ask(50_000, format="png", max_rows=2_000), averaged)
+    data = pandas.DataFrame(pixels)
+    data.insert(0, "depth", low + np.arange(len(pixels)) / 10)
+    print(f"\nframes out of {MILLION:,} rows: whole requests in one process, by CPU time")
+    compared = partial(_compare, f"{TALL:,} rows as 2,000", ask_averaged)
+    compared("averaging, encoding", averaged)
+    compared("encoding alone", lambda: frames.png(rows, table))
     _compare(
-        "(encoding only)", lambda: ask(50_000, format="png", max_rows=2_000), lambda: frames.png(rows, table)
+        "1,000 rows as PNG",
+        lambda: ask(1_000, format="png"),
+        "encoding alone",
+        lambda: frames.png(pixels[:1_000], table),
+        target=1.5,
     )
-    print("\n1,000 JSON frames: a whole request against the usual colouring and saving alone, s")
-    _compare("1,000 as JSON", lambda: ask(1_000), lambda: _usual_json(pixels[:1_000]))
+    usual = partial(_usual_json, data, low, low + 999.5 / 10)
+    taken = in_turn({"ours": partial(_timed, partial(ask, 1_000)), "usual": partial(_timed, usual)}, ASKED)
+    ours, theirs = ([1 / s for s in times] for times in taken.values())
+    peer = "pandas, matplotlib, Pillow"
+    record("1,000 JSON frames", ours, "/s of CPU", peer=peer, theirs=theirs, target=10)
 
 
-def _usual_json(pixels: NDArray[np.uint8]) -> str:
+def _usual_json(data: Any, low: float, high: float) -> str:
+    """Do what most code does: rows out of a data frame, each coloured by matplotlib and saved by Pillow."""
     colour = matplotlib.colormaps["viridis"]
+    chosen = data[(data["depth"] >= low) & (data["depth"] <= high)]
     encoded = []
-    for row in pixels:
+    for depth, row in zip(chosen["depth"], chosen.drop(columns="depth").to_numpy(), strict=True):
         target = io.BytesIO()
         Image.fromarray((colour(row / 255)[None, :, :3] * 255).astype(np.uint8)).save(target, "PNG")
-        encoded.append(base64.b64encode(target.getvalue()).decode())
+        encoded.append({"depth": depth, "image": base64.b64encode(target.getvalue()).decode()})
     return json.dumps(encoded)
 
 
-def _compare(title: str, ours: Callable[[], object], other: Callable[[], object]) -> None:
-    times: dict[str, list[float]] = {title: [], "  compared with": []}
-    for _ in range(15):
-        times[title].append(_timed(ours))
-        times["  compared with"].append(_timed(other))
-    _print(times)
+def _compare(
+    title: str,
+    ours: Callable[[], object],
+    peer: str,
+    theirs: Callable[[], object],
+    target: float | None = None,
+) -> None:
+    taken = in_turn({"ours": partial(_timed, ours), "theirs": partial(_timed, theirs)}, ASKED)
+    record(title, taken["ours"], "s of CPU", peer=peer, theirs=taken["theirs"], target=target, less=True)
 
 
 # A million rows
@@ -207,7 +219,7 @@ def _compare(title: str, ours: Callable[[], object], other: Callable[[], object]
 def _store_million(folder: Path) -> Flask:
     app = fresh_app(folder)
     with app.app_context():
-        logs.accept(io.BufferedReader(Csv(MILLION)))
+        logs.accept(io.BufferedReader(Csv(blocks(MILLION))))
     return app
 
 
@@ -221,10 +233,10 @@ def _report_growth() -> None:
 def _import_alone(folder: Path, rows: int) -> str:
     app = fresh_app(folder)
     with app.app_context():
-        logs.accept(io.BufferedReader(Csv(10)), "warm")
+        logs.accept(io.BufferedReader(Csv(blocks(10))), "warm")
         Path("/proc/self/clear_refs").write_text("5")  # forget the peak of the start
         before = _peak_mib()
-        taken_s = _timed(lambda: logs.accept(io.BufferedReader(Csv(rows))))
+        taken_s = _timed(lambda: logs.accept(io.BufferedReader(Csv(blocks(rows)))))
         return f"{rows:12,}{taken_s:8.1f}{_peak_mib() - before:8.0f}"
 
 
@@ -237,13 +249,6 @@ def _timed(work: Callable[[], object]) -> float:
     began = time.process_time()
     work()
     return time.process_time() - began
-
-
-def _print(times: dict[str, list[float]], remarks: dict[str, str] | None = None) -> None:
-    first = next(iter(times.values()))
-    for name, taken in times.items():
-        ratio = median(map(truediv, taken, first))
-        print(f"  {name:24}{median(taken):10.4f}   x{ratio:7.2f}  {(remarks or {}).get(name, '')}")
 
 
 if __name__ == "__main__":

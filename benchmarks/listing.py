@@ -8,9 +8,9 @@ Rows are written straight into an SQLite file; each request goes through the who
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any
 from uuid import UUID
 
@@ -18,14 +18,15 @@ from flask import Flask
 from sqlalchemy import func, insert, select, update
 
 from benchmarks.apps import fresh_app
+from benchmarks.results import amount, in_turn, record
 from imgpipe.clock import utc_now
 from imgpipe.database.engine import db, writing
 from imgpipe.database.models import Image, Tally, position_of
 from imgpipe.database.paging import _OLDER, _Place
 from imgpipe.pictures import queue
 
-FEW, MANY = 1_000, int(sys.argv[1]) if sys.argv[1:] else 1_000_000
-LIMIT, ROUNDS, BLOCK = 50, 40, 20_000
+FEW, MANY = 1_000, int(sys.argv[1]) if sys.argv[1:] else amount(1_000_000, 5_000)
+LIMIT, ROUNDS, BLOCK = 50, amount(40, 5), 20_000
 FACTS = {"width": 4000, "height": 3000, "format": "jpg", "size_bytes": 1, "mode": "RGB", "orientation": 1}
 
 
@@ -33,18 +34,27 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as few, tempfile.TemporaryDirectory() as many:
         apps = _filled(Path(few), FEW), _filled(Path(many), MANY)
         paths = [_paths(app, count) for app, count in zip(apps, (FEW, MANY), strict=True)]
-        print(f"\n{'median ms a request':32}{FEW:>12,}{MANY:>12,}   times")
+        print("\nwhole requests, of rounds in turn")
         for name in paths[0]:
-            took_ms = _compare([(app, these[name]) for app, these in zip(apps, paths, strict=True)])
-            _print(name, took_ms)
-        _print("a look for work (not HTTP)", [_look_ms(app) for app in apps])
+            asked = [partial(_answer_ms, app, these[name]) for app, these in zip(apps, paths, strict=True)]
+            _record(name, dict(zip(("few", "many"), asked, strict=True)))
+        looks = {"few": partial(_look_ms, apps[0]), "many": partial(_look_ms, apps[1])}
+        for app in apps:
+            _leave_half_to_do(app)
+        _record("a look for work (not HTTP)", looks)
         for app in apps:
             with app.app_context():
                 db.engine.dispose()
 
 
-def _print(name: str, took_ms: list[float]) -> None:
-    print(f"{name:32}{took_ms[0]:12.2f}{took_ms[1]:12.2f}{took_ms[1] / took_ms[0]:8.2f}")
+def _record(name: str, measures: Mapping[str, Callable[[], float]]) -> None:
+    for measure in measures.values():
+        measure()  # the first compiles its statements
+    took_ms = in_turn(measures, ROUNDS)
+    title = f"{name} of {MANY:,} pictures"
+    record(
+        title, took_ms["many"], "ms of CPU", peer=f"of {FEW:,}", theirs=took_ms["few"], target=2, less=True
+    )
 
 
 def _paths(app: Flask, count: int) -> dict[str, str]:
@@ -62,39 +72,29 @@ def _paths(app: Flask, count: int) -> dict[str, str]:
     }
 
 
-def _compare(requests: list[tuple[Flask, str]]) -> list[float]:
-    """Ask the apps in turn; returns the median of each, ms."""
-    clients = [(app.test_client(), path) for app, path in requests]
-    took_ms: list[list[float]] = [[] for _ in clients]
-    for _ in range(ROUNDS):
-        for figures, (client, path) in zip(took_ms, clients, strict=True):
-            began = time.perf_counter()
-            answer = client.get(path)
-            figures.append((time.perf_counter() - began) * 1000)
-            assert answer.status_code == 200, answer.text
-    return [median(figures[3:]) for figures in took_ms]
+def _answer_ms(app: Flask, path: str) -> float:
+    began = time.process_time()
+    answer = app.test_client().get(path)
+    took_ms = (time.process_time() - began) * 1000
+    assert answer.status_code == 200, answer.text
+    return took_ms
+
+
+def _leave_half_to_do(app: Flask) -> None:
+    with app.app_context():
+        half = select(func.count() / 2).select_from(Image).scalar_subquery()
+        due = select(Image.id).order_by(Image.id).limit(half)
+        waiting = {"stage": "render", "due_at": utc_now(), "status": "processing"}
+        with writing(durable=False) as session:
+            session.execute(update(Image).where(Image.id.in_(due)).values(waiting))
 
 
 def _look_ms(app: Flask) -> float:
-    """Measure what idle workers ask four times a second, while half of all pictures wait."""
+    """Measure what idle workers ask four times a second."""
     with app.app_context():
-        due = (
-            select(Image.id)
-            .order_by(Image.id)
-            .limit(select(func.count() / 2).select_from(Image).scalar_subquery())
-        )
-        with writing(durable=False) as session:
-            session.execute(
-                update(Image)
-                .where(Image.id.in_(due))
-                .values(stage="render", due_at=utc_now(), status="processing")
-            )
-        figures = []
-        for _ in range(ROUNDS):
-            began = time.perf_counter()
-            queue.due()
-            figures.append((time.perf_counter() - began) * 1000)
-    return median(figures)
+        began = time.process_time()
+        queue.due()
+        return (time.process_time() - began) * 1000
 
 
 def _filled(folder: Path, count: int) -> Flask:

@@ -1,12 +1,11 @@
 """Measure an upload as the plain body against one by a form, and how soon a webhook follows success.
 
-    python benchmarks/manners.py
+    python -m benchmarks.manners
 
 The picture of the uploads has few pixels and 3 MB of comments, so that what is compared is taking it in. The
 receiver runs on the same machine; pictures come one after the other, and then all at once.
 """
 
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,16 +14,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median, quantiles
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import psutil
 import requests
-from photos import jpeg, photo
 
+from benchmarks.photos import jpeg, photo
+from benchmarks.results import amount, record
 from tests.servers import Server, serving
 from tests.webhooks.receiver import SECRET, Receiver, receiving
 
-ROUNDS, UPLOADS, EVENTS, CLIENTS = 7, 60, 150, 4
+ROUNDS, UPLOADS, EVENTS, CLIENTS = amount(7, 2), amount(60, 4), amount(150, 4), 4
 COMMENTS = b"\xff\xfe\xff\xff" + bytes(65_533)
 
 
@@ -40,19 +38,18 @@ def main() -> None:
 
 
 def compare(server: Server, data: bytes) -> None:
-    """Print the server's CPU of an upload in either way, of rounds in turn."""
+    """Measure the server's CPU of an upload in either way, in turn."""
     url = f"{server.url}/api/images"
     form = requests.Request("POST", url, files={"file": ("photo.jpg", data, "image/jpeg")}).prepare()
     plain = requests.Request("POST", url, data=data, headers={"Content-Type": "image/jpeg"}).prepare()
     measured = [(_cpu_ms(server, form), _cpu_ms(server, plain)) for _ in range(ROUNDS)]
-    by_form, by_body = (median(times) for times in zip(*measured, strict=True))
-    ratio = median(plain / form for form, plain in measured)
-    print(f"CPU of the server for an upload of {len(data) / 1e6:.1f} MB, its {ROUNDS} medians")
-    print(f"  form {by_form:.1f} ms   plain body {by_body:.1f} ms   {ratio:.0%} of the form's")
+    by_form, by_body = zip(*measured, strict=True)
+    title = f"upload of {len(data) / 1e6:.0f} MB as the plain body"
+    record(title, by_body, "ms of CPU", peer="by a form", theirs=by_form, target=1, less=True)
 
 
 def follow(server: Server, receiver: Receiver, data: bytes, clients: int) -> None:
-    """Print how long after success its event was at the receiver."""
+    """Measure how long after success its event was at the receiver."""
     url = f"{server.url}/api/images"
     before = len(receiver.seen)
     arrivals: list[float] = []
@@ -64,9 +61,9 @@ def follow(server: Server, receiver: Receiver, data: bytes, clients: int) -> Non
         time.sleep(0.05)
     ends = [datetime.fromisoformat(event["data"]["processed_at"]) for _, event in receiver.seen[before:]]
     waits = [then - end.timestamp() for then, end in zip(arrivals, ends, strict=True)]
-    half, most = median(waits), quantiles(waits, n=20)[-1]
-    print(f"from success to the receiver, {EVENTS} pictures of {clients} clients")
-    print(f"  median {half * 1000:.0f} ms   p95 {most * 1000:.0f} ms")
+    title = f"success to the webhook's receiver, {clients} at once"
+    record(title, [median(waits)], "s")
+    record(f"{title}, p95", [quantiles(waits, n=20)[-1]], "s")
 
 
 def _noting(arrivals: list[float]) -> Callable[[int], int]:

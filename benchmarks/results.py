@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from operator import truediv
 from pathlib import Path
 from statistics import median
 from typing import Any, TypeVar
@@ -94,7 +93,7 @@ def record(
     by_cpu: float | None = None,
 ) -> Row:
     """Print and keep a row; ``ours`` and ``theirs`` have a value a round, ``by_cpu`` is the ratio of CPU."""
-    values = list(map(truediv, ours, theirs)) if peer else list(ours)
+    values = [one / other for one, other in zip(ours, theirs, strict=True)] if peer else list(ours)
     row = Row(
         figure=figure,
         peer=peer,

@@ -17,6 +17,7 @@ import psutil
 import requests
 
 from benchmarks.photos import jpeg, photo
+from benchmarks.results import amount, record
 from imgpipe.imaging.pipeline import run
 from tests.compose import services
 from tests.factories import jpeg as tiny
@@ -24,8 +25,8 @@ from tests.nginx import proxying
 from tests.postgres import Postgres, running
 from tests.servers import Server, serving
 
-PHOTOS, TINY, THUMBNAILS, LOOKS_S = 60, 600, 2000, 10
-LOG_ROWS, LOG_WIDTH = 100_000, 200
+PHOTOS, TINY, THUMBNAILS, LOOKS_S = amount(60, 4), amount(600, 8), amount(2000, 8), amount(10, 1)
+LOG_ROWS, LOG_WIDTH = amount(100_000, 2_000), 200
 CLIENTS = 4
 MP12 = (4000, 3000)
 PICTURE_TABLES = ("images", "thumbnails", "image_words")
@@ -68,11 +69,9 @@ class Meter:
         service_s, database_s, commits, wal = (
             after - earlier for after, earlier in zip(self._read(), before, strict=True)
         )
-        print(
-            f"  {unit:34}{service_s / count * 1000:8.2f} ms CPU of the service"
-            f"{database_s / count * 1000:8.2f} of PostgreSQL{commits / count:8.1f} transactions"
-            f"{wal / count:10,.0f} bytes of log"
-        )
+        record(f"{unit}: the service", [service_s / count * 1000], "ms of CPU")
+        record(f"{unit}: PostgreSQL", [database_s / count * 1000], "ms of CPU")
+        print(f"  {unit:44}{commits / count:8.1f} transactions{wal / count:10,.0f} bytes of log")
 
     def _read(self) -> tuple[float, ...]:
         time.sleep(1.1)  # PostgreSQL's own counters lag a second behind

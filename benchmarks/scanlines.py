@@ -2,8 +2,9 @@
 
     python -m benchmarks.scanlines
 
-Contenders take turns, round after round, so that the ratios hold even where the machine is busy; the figures
-themselves are this machine's. Needs requirements-bench.txt; what is not installed is left out with a line.
+Contenders take turns, round after round, by CPU time, so that the ratios hold even where the machine is busy;
+the figures themselves are this machine's. Needs requirements-bench.txt; what is not installed is left out
+with a line.
 """
 
 import base64
@@ -12,7 +13,6 @@ import importlib
 import io
 import json
 import resource
-import statistics
 import subprocess
 import sys
 import time
@@ -24,10 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.results import ROUNDS, amount, in_turn, record
 from imgpipe.scanlines import colormap, csvfile, frames, resize
 from tests.scanlines.logs import Repeated, make_image, make_log
 
-ROWS, WIDTH, MILLION = 100_000, 200, 1_000_000
+ROWS, WIDTH, MILLION = amount(100_000, 2_000), 200, amount(1_000_000, 20_000)
 # Contenders that would take minutes get a part of the file, and their time is multiplied.
 SLOW_SHARE = 20
 
@@ -82,17 +83,24 @@ def _compare_readers() -> None:
     data = make_log(depths, np.tile(make_image(ROWS // 10, WIDTH), (10, 1)))
     part = data[: data.index(b"\n", len(data) // SLOW_SHARE) + 1]
     print(f"\n{ROWS:,} x {WIDTH + 1} CSV, {len(data) / 1e6:.0f} MB")
-    quick = (read_and_resize, only_read, pandas_reads, polars_reads)
-    slow = (csv_and_int, iterrows)
-    times = _measure({reader.__name__: partial(reader, data) for reader in quick}, rounds=5)
-    parts = _measure({reader.__name__: partial(reader, part) for reader in slow}, rounds=1)
-    _print(times | {name: taken * len(data) / len(part) for name, taken in parts.items()})
+    peers = {"pandas parsing": pandas_reads, "polars parsing": polars_reads}
+    quick = _measure({"imgpipe": read_and_resize, "reading alone": only_read} | peers, data)
+    slow = _measure({"csv and int": csv_and_int, "iterrows": iterrows}, part, rounds=1)
+    title = f"parse and resize {ROWS:,} x {WIDTH + 1}"
+    record(f"{title}: only reading", quick["reading alone"], "s of CPU")
+    for name in peers.keys() & quick.keys():
+        record(title, quick["imgpipe"], "s of CPU", peer=name, theirs=quick[name], target=1, less=True)
+    for name, taken in slow.items():
+        scaled = [one * len(data) / len(part) for one in taken]
+        record(title, quick["imgpipe"][:1], "s of CPU", peer=name, theirs=scaled, less=True)
 
 
 def _compare_frames() -> None:
     print("\n1,000 rows of 150 as JSON frames")
     pixels = resize.resize(make_image(1_000, WIDTH))
-    _print(_measure({"row_pngs": lambda: _json(pixels), "matplotlib, save": lambda: _usual_json(pixels)}, 7))
+    _compare(
+        "colour and encode 1,000 rows as JSON", {"imgpipe": _json, "matplotlib, Pillow": _usual_json}, pixels
+    )
 
 
 def _json(pixels: NDArray[np.uint8]) -> str:
@@ -113,14 +121,17 @@ def _compare_pictures() -> None:
     pixels, table = resize.resize(make_image(5_460, WIDTH)), colormap.lut()
     tall = np.tile(pixels, (10, 1))[:50_000]
     print("\n5,460 rows of 150 as one picture; 50,000 averaged to 2,000")
-    makers: dict[str, Callable[[], bytes]] = {
-        "png": lambda: frames.png(pixels, table),
-        "Pillow, palette": lambda: _save(_with_palette(pixels, table), "PNG"),
-        "Pillow, RGB": lambda: _save(Image.fromarray(table[pixels]), "PNG"),
-        "webp": lambda: frames.webp(pixels, table),
-        "average_rows": lambda: np.concatenate([*resize.average_rows([tall], len(tall), 2_000)]).tobytes(),
+    makers: dict[str, Callable[[NDArray[np.uint8]], bytes]] = {
+        "imgpipe": lambda pixels: frames.png(pixels, table),
+        "Pillow, palette": lambda pixels: _save(_with_palette(pixels, table), "PNG"),
+        "Pillow, RGB": lambda pixels: _save(Image.fromarray(table[pixels]), "PNG"),
+        "our WebP": lambda pixels: frames.webp(pixels, table),
     }
-    _print(_measure(makers, 5), {name: f"{len(make()):,} bytes" for name, make in makers.items()})
+    for name, make in makers.items():
+        print(f"  {name:20}{len(make(pixels)):9,} bytes")
+    _compare("5,460 rows as PNG", makers, pixels)
+    taken = _measure({"ours": lambda tall: [*resize.average_rows([tall], len(tall), 2_000)]}, tall)
+    record("average 50,000 rows to 2,000", taken["ours"], "s of CPU")
 
 
 def _with_palette(pixels: NDArray[np.uint8], table: NDArray[np.uint8]) -> Image.Image:
@@ -154,26 +165,32 @@ def _read_million() -> str:
     return f"peak {peak_mib:.0f} MiB above import, the made rows included; {taken_s:.1f} s for {rows:,} rows"
 
 
-def _measure(contenders: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the median seconds of each contender that is installed."""
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name in list(times):
-            started = time.perf_counter()
-            try:
-                contenders[name]()
-            except ImportError as missing:
-                print(f"  {name}: left out, {missing.name} is not installed")
-                del times[name]
-            else:
-                times[name].append(time.perf_counter() - started)
-    return {name: statistics.median(taken) for name, taken in times.items()}
+def _compare(title: str, contenders: Mapping[str, Callable[[Any], object]], given: Any) -> None:
+    """Record the first of the contenders against all others."""
+    (_, ours), *others = _measure(contenders, given).items()
+    for name, theirs in others:
+        record(title, ours, "s of CPU", peer=name, theirs=theirs, less=True)
 
 
-def _print(times: Mapping[str, float], remarks: Mapping[str, str] | None = None) -> None:
-    first = next(iter(times.values()))
-    for name, taken in times.items():
-        print(f"  {name:18} {taken * 1000:9.1f} ms  x{taken / first:7.2f}  {(remarks or {}).get(name, '')}")
+def _measure(
+    contenders: Mapping[str, Callable[[Any], object]], given: Any, rounds: int = ROUNDS
+) -> dict[str, list[float]]:
+    """Return the s of CPU of each contender that is installed, one a round."""
+    found = {}
+    for name, contender in contenders.items():
+        try:
+            contender(given)
+        except ImportError as missing:
+            print(f"  {name}: left out, {missing.name} is not installed")
+        else:
+            found[name] = partial(_timed, partial(contender, given))
+    return in_turn(found, rounds)
+
+
+def _timed(work: Callable[[], object]) -> float:
+    began = time.process_time()
+    work()
+    return time.process_time() - began
 
 
 if __name__ == "__main__":

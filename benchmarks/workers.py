@@ -10,16 +10,17 @@ requirements-scale.txt.
 import shutil
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from statistics import median
 
 from benchmarks.photos import jpeg, photo
+from benchmarks.results import amount, in_turn, record
 from imgpipe.database.sqlitefile import sqlite
 from tests.redis import Redis, running
 from tests.servers import run, serving
 from tests.workers import working
 
-ROUNDS, PICTURES = 3, 60
+PICTURES = amount(60, 8)
 MP12 = (4000, 3000)
 Drain = Callable[[Path, Redis], None]
 
@@ -44,20 +45,18 @@ def by_celery(redis: Redis) -> dict[str, str]:
 
 def main() -> None:
     pictures = [jpeg(photo(seed, MP12)) for seed in range(4)]
-    rates: dict[str, list[float]] = {"threads": [], "celery": []}
     with running() as redis, tempfile.TemporaryDirectory() as name:
-        for number in range(ROUNDS):
-            for drain in (threads, celery):
-                folder = Path(name) / f"{number}-{drain.__name__}"
-                fill(folder, redis, pictures)
-                drain(folder, redis)
-                rates[drain.__name__].append(rate(folder))
-                shutil.rmtree(folder)
-    for title, measured in rates.items():
-        single = " ".join(f"{one:.1f}" for one in measured)
-        print(f"  {title:10}{median(measured):7.1f} pictures/s   ({single})")
-    ratio = median(by / alone for by, alone in zip(rates["celery"], rates["threads"], strict=True))
-    print(f"  celery renders {ratio:.2f} x as many as the threads")
+
+        def drained(drain: Drain) -> float:
+            folder = Path(name) / drain.__name__
+            fill(folder, redis, pictures)
+            drain(folder, redis)
+            found = rate(folder)
+            shutil.rmtree(folder)
+            return found
+
+        rates = in_turn({drain.__name__: partial(drained, drain) for drain in (threads, celery)})
+    record("Celery's workers", rates["celery"], "/s", peer="the threads", theirs=rates["threads"], target=0.9)
 
 
 def fill(folder: Path, redis: Redis, pictures: list[bytes]) -> None:
