@@ -8,8 +8,8 @@ const field = (text, input, hidden = false) => make("label.field", { hidden }, t
 const number = (name, more = {}) => make("input", { name, type: "number", step: "any" }, more);
 const choice = (name, ...options) => select({ name }, options);
 
-// Make them around `zooms` and `acts`; `changed` hears the name of a field.
-export function controls({ log, depth_unit: own }, names, maps, zooms, acts, changed) {
+// Make them around `zooms`, `histogram` and `acts`; `changed` hears the name of a field.
+export function controls({ log, depth_unit: own }, names, maps, zooms, histogram, acts, changed) {
 	const units = Object.keys(METRES).filter((one) => one !== own);
 	const others = names.filter((one) => one !== log);
 	const all = make("form.tools",
@@ -19,7 +19,7 @@ export function controls({ log, depth_unit: own }, names, maps, zooms, acts, cha
 		field("Colours", choice("map", ...maps.flatMap(({ name }) => [[name], [`${name}_r`, `${name} reversed`]]))),
 		field("Contrast", choice("contrast", ["", "as stored"], ["linear"], ["equalize"])),
 		field("Window", number("window", { min: 0, placeholder: "whole log" })),
-		field("Percentiles", make("input", { name: "percentiles", placeholder: "2,98", pattern: "[0-9.]+,[0-9.]+" })),
+		field("Percentiles", make("input", { name: "percentiles", placeholder: "2,98", pattern: "[0-9.]+,[0-9.]+" })), histogram,
 		field("Across", choice("across", ["", "columns"], ["degrees"], ["compass", "N E S W"])),
 		field("Beside it", choice("beside", ["", "–"], ...others.map((one) => [one])), !others.length), acts);
 	all.onsubmit = (event) => event.preventDefault();

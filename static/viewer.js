@@ -24,7 +24,7 @@ const histogram = make("canvas.histogram", { width: 64, height: 32, role: "img",
 const tapes = button("Tape", () => measuring(!byTape()), { ariaPressed: "false" });
 const png = make("a.button", "Download PNG");
 const link = button("Copy link", copyLink);
-const acts = [histogram, tapes, png, button("Figure", figure), link];
+const acts = [tapes, png, button("Figure", figure), link];
 const byTape = () => tapes.ariaPressed === "true";
 
 let form, logs, maps, lut, tape, view; // `view` is {from, to}, the edges of its rows
@@ -44,7 +44,7 @@ export async function open(place, name, query) {
 		]);
 		if (!note.isConnected) return; // the reader has gone on
 		[logs, maps] = [[log, second].filter(Boolean), found];
-		form = controls(log, all.map((one) => one.log), maps, zooms, acts, (field) => (CHANGES[field] ?? rebuild)());
+		form = controls(log, all.map((one) => one.log), maps, zooms, histogram, acts, (field) => (CHANGES[field] ?? rebuild)());
 		begin(log, query);
 		place.replaceChildren(...head, form, make("div.viewer", heads, canvas, make("div.under", reading, legend)), make("p.soft", { id: "help" }, HELP));
 	} catch (error) {
