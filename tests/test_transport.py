@@ -60,7 +60,7 @@ def test_no_more_than_a_mebibyte_is_read(provider: Provider) -> None:
 
 def test_a_body_that_stops_is_waited_for_until_the_deadline_only(provider: Provider) -> None:
     provider.fault, provider.drip_s = "drip_body", 30.0
-    call = _Call(Request("GET", provider.url, {}), 0.1)
+    call = _Call(Request("GET", provider.url, {}), 0.1, BODY_BYTES)
     call.start()
     with pytest.raises(Empty):  # no error of its own, which who waits might meet before the deadline
         call.outcome.get(timeout=0.5)
