@@ -1,10 +1,10 @@
 """Keep what the benchmarks measure: medians of interleaved rounds, beside their peers and their targets.
 
-    python -m benchmarks.results [PICTURE.png]
+    python -m benchmarks.results             prints every row as a table, losses in bold, and draws bars
+    python -m benchmarks.results --readme    writes both into the README
 
-prints every row as a table for the README, losses in bold, and draws them as bars into bench/results.png or
-PICTURE. The rows lie in bench/results.json; a benchmark that is run again replaces its own.
-``BENCH_TINY=1`` makes everything small, to see that it runs: its figures mean nothing.
+Rows and bars lie in bench/results.json and .png; a benchmark that is run again replaces its own rows.
+``BENCH_TINY=1`` makes everything small, to see that it runs: its figures mean nothing, and lie in tiny.*.
 """
 
 import json
@@ -17,15 +17,21 @@ from statistics import median
 from typing import Any, TypeVar
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
-FOLDER = Path(__file__).resolve().parents[1] / "bench"
+from imgpipe.clock import utc_now
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "bench"
+TINY = bool(os.environ.get("BENCH_TINY"))
+NAME = "tiny" if TINY else "results"
 REACHED, MISSED, PALE = "#2a7f8e", "#c8452f", "#555555"
 Measured = TypeVar("Measured")
 
 
 def amount(full: int, tiny: int) -> int:
     """Return how much to take: ``full``, or ``tiny`` under BENCH_TINY."""
-    return tiny if os.environ.get("BENCH_TINY") else full
+    return tiny if TINY else full
 
 
 ROUNDS = amount(5, 2)
@@ -115,14 +121,14 @@ def record(
 
 def read() -> list[Row]:
     """Return the rows that are kept, in the order in which they were measured first."""
-    path = FOLDER / "results.json"
+    path = FOLDER / f"{NAME}.json"
     return [Row(**row) for row in json.loads(path.read_text())] if path.exists() else []
 
 
 def _keep(row: Row) -> None:
     rows = {(kept.figure, kept.peer): kept for kept in read()} | {(row.figure, row.peer): row}
     FOLDER.mkdir(exist_ok=True)
-    (FOLDER / "results.json").write_text(json.dumps([asdict(kept) for kept in rows.values()], indent=1))
+    (FOLDER / f"{NAME}.json").write_text(json.dumps([asdict(kept) for kept in rows.values()], indent=1))
 
 
 def _text(row: Row) -> str:
@@ -152,6 +158,25 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def summary(rows: Sequence[Row]) -> str:
+    """Say when and where it was, and how many targets were missed."""
+    aims = [row for row in rows if row.target is not None]
+    lost = sum(row.lost for row in aims)
+    where = f"{utc_now():%Y-%m-%d} on {os.cpu_count()} cores"
+    return f"Measured {where}: {len(aims)} targets, {lost} of them missed."
+
+
+def in_readme(rows: Sequence[Row], text: str) -> str:
+    """Return the README's text with the bars, and the table of what has a target, between its two marks."""
+    start, end = "<!-- bench -->", "<!-- /bench -->"
+    before, rest = text.split(start)
+    _, after = rest.split(end)
+    shown = table([row for row in rows if row.target is not None])
+    bars = "![How far each target is reached](docs/images/bench.png)"
+    folded = f"<details><summary>The same as a table</summary>\n\n{shown}\n\n</details>"
+    return f"{before}{start}\n{summary(rows)} Red is missed.\n\n{bars}\n\n{folded}\n{end}{after}"
+
+
 def draw(rows: Sequence[Row], path: Path) -> None:
     """Draw a bar for each row with a target: how far it is reached, with its spread, losses in red."""
     shown = [row for row in reversed(rows) if row.target is not None]
@@ -164,6 +189,9 @@ def draw(rows: Sequence[Row], path: Path) -> None:
         [row.spread[1] - row.reach for row in shown],
     ]
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.barh(names, reaches, color=[MISSED if row.lost else REACHED for row in shown], height=0.7)
     axes.errorbar(reaches, names, xerr=around, fmt="none", ecolor=PALE, elinewidth=1)
     axes.axvline(1, color="black", linewidth=1)
@@ -182,9 +210,12 @@ def draw(rows: Sequence[Row], path: Path) -> None:
 def main() -> None:
     rows = read()
     print(table(rows))
-    lost = [row for row in rows if row.lost]
-    print(f"\n{len(rows)} rows, {len(lost)} targets missed", file=sys.stderr)
-    draw(rows, Path(sys.argv[1]) if sys.argv[1:] else FOLDER / "results.png")
+    print(f"\n{summary(rows)}", file=sys.stderr)
+    draw(rows, FOLDER / f"{NAME}.png")
+    if sys.argv[1:] == ["--readme"]:
+        draw(rows, ROOT / "docs" / "images" / "bench.png")
+        readme = ROOT / "README.md"
+        readme.write_text(in_readme(rows, readme.read_text()))
 
 
 if __name__ == "__main__":

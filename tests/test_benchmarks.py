@@ -12,6 +12,7 @@ from benchmarks import results
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(results, "FOLDER", tmp_path)
+    monkeypatch.setattr(results, "NAME", "results")
     return tmp_path
 
 
@@ -64,6 +65,18 @@ def test_the_table_has_what_was_lost_in_bold() -> None:
         "| A | 1 /s | other 2 | **0.50 x** (0.5 to 0.5) | at least 1 |",
         "| B | 3 /s | other 2 | 1.50 x (1.5 to 1.5), 1.40 x | at least 1 |",
     ]
+
+
+def test_the_readme_gets_what_has_a_target_between_its_marks_and_nothing_else_changes() -> None:
+    results.record("Kept", [1], "/s", target=2)
+    results.record("Left out", [1], "/s")
+    text = results.in_readme(results.read(), "before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n")
+    assert text.startswith("before\n<!-- bench -->\nMeasured ")
+    assert text.endswith("\n</details>\n<!-- /bench -->\nafter\n")
+    assert "1 targets, 1 of them missed" in text
+    assert "| Kept |" in text
+    assert "old" not in text
+    assert "Left out" not in text
 
 
 def test_the_picture_is_a_png(folder: Path) -> None:
