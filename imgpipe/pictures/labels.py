@@ -30,13 +30,18 @@ def tidy(names: Iterable[str]) -> list[str]:
     Raises: ``InvalidParameter`` where one has not 1 to 64 characters, a comma or a line break, or where
     there are more than 64.
     """
-    tidied = list(dict.fromkeys(unicodedata.normalize("NFC", clean_text(name).strip()) for name in names))
+    tidied = list(dict.fromkeys(map(_spell, names)))
     if len(tidied) > MOST:
         raise _refusal(f"expected at most {MOST} labels")
     for name in tidied:
         if not 1 <= len(name) <= LENGTH or "," in name or len(name.splitlines()) > 1:
             raise _refusal(f"expected 1 to {LENGTH} characters each, in one line and without a comma")
     return tidied
+
+
+def _spell(name: str) -> str:
+    """Return a label as it is stored, whoever sends it or asks for it."""
+    return unicodedata.normalize("NFC", clean_text(name).strip())
 
 
 def split(texts: Iterable[str]) -> list[str]:
@@ -71,9 +76,10 @@ def narrow(
 
     Returns the statement and the column to order it by: the walk goes along the rarest label.
     """
-    counted = select(Label.name, Label.pictures).where(Label.name.in_(names))
+    spelt = [*map(_spell, names)]
+    counted = select(Label.name, Label.pictures).where(Label.name.in_(spelt))
     counts = {row.name: row.pictures for row in session.execute(counted)}
-    rarest, *others = sorted(names, key=lambda name: counts.get(name, 0))
+    rarest, *others = sorted(spelt, key=lambda name: counts.get(name, 0))
     joined = statement.join(LabelledPicture, LabelledPicture.position == Image.position)
     place: ColumnElement[int] = LabelledPicture.__table__.c.position
     return joined.where(LabelledPicture.label == rarest, have(others)), place
@@ -83,7 +89,7 @@ def have(names: Iterable[str]) -> ColumnElement[bool]:
     """Return the condition that a picture has all the labels."""
     each = (
         select(LabelledPicture.label)
-        .where(LabelledPicture.label == name, LabelledPicture.position == Image.position)
+        .where(LabelledPicture.label == _spell(name), LabelledPicture.position == Image.position)
         .correlate(Image)
         .exists()
         for name in names

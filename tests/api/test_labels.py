@@ -81,6 +81,14 @@ def test_pictures_are_found_by_the_state_of_their_caption(client: FlaskClient) -
     refused(client.get("/api/images?caption_status=x"), 400, "invalid_parameter")
 
 
+@pytest.mark.parametrize("asked", ["cafe\u0301", " café ", "caf\x00é"])
+def test_a_label_is_found_however_it_is_spelt(client: FlaskClient, asked: str) -> None:
+    image_id = labelled(client, "café")
+    assert ids(client, label=asked) == [image_id]
+    exported = client.get("/api/exports", query_string={"format": "jsonl", "label": asked})
+    assert image_id in exported.text
+
+
 @pytest.mark.parametrize("sent", ["sea, dog", ["sea", "dog", "sea"]])
 def test_labels_come_with_base64_in_json(client: FlaskClient, sent: Any) -> None:
     body = {"img": base64.b64encode(jpeg()).decode(), "labels": sent}
