@@ -32,7 +32,7 @@ soak: .venv/test
 	$(BIN)/pytest -m soak; status=$$?; $(BIN)/python -m tests.crash.figures; exit $$status
 
 bench: .venv/bench
-	rm -f bench/results.json
+	rm -f bench/$(if $(BENCH_TINY),tiny,results).json
 	status=0; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || status=1; done; \
 		$(BIN)/python -m benchmarks.results && exit $$status
 

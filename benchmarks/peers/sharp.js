@@ -11,8 +11,9 @@ sharp.concurrency(1); // pictures are done side by side, which is faster than ea
 async function derive(file) {
   const upright = sharp(file).rotate().resize(512, 512, SHRINK).toColourspace("srgb");
   const { data, info } = await upright.raw().toBuffer({ resolveWithObject: true });
-  const medium = () => sharp(data, { raw: info });
-  const encode = (picture) => (info.channels === 4 ? picture.png() : picture.jpeg({ quality: 85 }));
+  const { width, height, channels } = info; // which calls the pixels premultiplied, and they are not
+  const medium = () => sharp(data, { raw: { width, height, channels } });
+  const encode = (picture) => (channels === 4 ? picture.png() : picture.jpeg({ quality: 85 }));
   await encode(medium().resize(128, 128, SHRINK)).toBuffer();
   await encode(medium()).toBuffer();
   const square = medium().flatten({ background: BLACK }).resize(512, 512, { fit: "contain", background: BLACK });
