@@ -136,9 +136,12 @@ def _sorted(greys: _Greys, source: Source, terms: Terms, folder: Path) -> Iterat
 
 def _pack(grey: Grey, holes: Mask | None) -> Bytes:
     """Put bits of the holes behind the greys of each row."""
-    if holes is None:
-        return np.pad(grey, ((0, 0), (0, -(-grey.shape[1] // 8))))
-    return np.concatenate([grey, np.packbits(holes, axis=1)], axis=1)
+    rows, width = grey.shape
+    packed = np.zeros((rows, width + -(-width // 8)), np.uint8)
+    packed[:, :width] = grey
+    if holes is not None:
+        packed[:, width:] = np.packbits(holes, axis=1)
+    return packed
 
 
 def _read(kept: Spool) -> Iterator[Values]:

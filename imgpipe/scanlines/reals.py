@@ -23,7 +23,9 @@ _EXACT = 2.0**53
 _LARGEST = 9e18
 # Masks for the last n bytes of a word as it lies in memory, n from 0 to 8.
 _LAST = np.array([2**64 - (1 << 8 * (_WORD - n)) for n in range(_WORD + 1)], np.uint64)
-_ZEROS, _ABOVE_NINE, _HIGH_BITS = (np.uint64(int(byte * _WORD, 16)) for byte in ("30", "76", "80"))
+_ZEROS, _POINTS, _ABOVE_NINE, _HIGH_BITS = (
+    np.uint64(int(byte * _WORD, 16)) for byte in ("30", "2e", "76", "80")
+)
 
 Words = NDArray[np.uint64]
 Places = NDArray[np.intp]
@@ -55,12 +57,13 @@ def _parse_values(table: digits.Table, rules: Rules) -> Reals | None:
         begins = starts + negative
     # The same bytes as words that begin at every byte.
     words = np.ascontiguousarray(np.ndarray(len(raw) - _WORD + 1, "<u8", raw, strides=(1,)))
-    short = _evaluate_alike(table.chunk, words, begins, ends)
-    values, odd = short or _evaluate(words, begins, _find_points(table, begins, ends), ends)
+    values, odd = _evaluate_alike(table, words, begins, ends), None
+    if values is None:
+        values, odd = _evaluate(words, begins, _find_points(table, begins, ends), ends)
     if negative is not None:
         np.negative(values, out=values, where=negative)
-    values += 0.0  # -0.0 becomes 0.0
-    if not odd.any():
+        values += 0.0  # -0.0 becomes 0.0
+    if odd is None or not odd.any():
         return values
     if rules.missing:
         values[starts == ends] = np.nan
@@ -92,21 +95,33 @@ def _find_points(table: digits.Table, begins: Places, ends: Places) -> Places:
     return points[:, 1:]
 
 
-def _evaluate_alike(chunk: bytes, words: Words, begins: Places, ends: Places) -> tuple[Reals, Mask] | None:
-    """Return what ``_evaluate`` does where each cell is one word with as many decimals, as files mostly are.
+def _evaluate_alike(table: digits.Table, words: Words, begins: Places, ends: Places) -> Reals | None:
+    """Return the values where each cell is eight digits at most with as many decimals, as files mostly are.
 
     Then the point is at the same place in all words, and the bytes before it move up to close the gap.
     """
     lengths = ends - begins
-    decimals = int(ends[0, 0]) - 1 - chunk.rfind(b".", int(begins[0, 0]), int(ends[0, 0]))
-    if lengths.max() > _WORD or not 0 < decimals < min(int(lengths.min()), _WORD):
+    most, least = int(lengths.max()), int(lengths.min())
+    decimals = int(ends[0, 0]) - 1 - table.chunk.rfind(b".", int(begins[0, 0]), int(ends[0, 0]))
+    if most > _WORD + 1 or not 0 < decimals < min(least, _WORD):
         return None
-    cells = words.take(ends + (len(_MARGIN) - _WORD))
-    if (cells >> np.uint64(8 * (_WORD - 1 - decimals)) & np.uint64(0xFF) != _POINT).any():
+    places = ends + (len(_MARGIN) - _WORD)
+    cells = words.take(places)
+    here = np.uint64(0xFF << 8 * (_WORD - 1 - decimals))
+    if np.bitwise_or.reduce((cells ^ _POINTS) & here, axis=None):
         return None
     behind = _LAST[decimals]
-    numbers, odd = _parse_word((cells & behind) | (cells << np.uint64(8) & ~behind), lengths - 1)
-    return numbers / _POWERS[decimals], odd | (lengths == 1)
+    closed = (cells & behind) | (cells << np.uint64(8) & ~behind)
+    if most > _WORD:
+        closed |= words.take(places - 1) & np.uint64(0xFF)
+    closed ^= _ZEROS
+    unused = (8 * (_WORD + 1) - 8 * lengths).view(np.uint64)
+    closed >>= unused
+    closed <<= unused
+    if np.bitwise_or.reduce((closed + _ABOVE_NINE) | closed, axis=None) & _HIGH_BITS:
+        return None
+    values: Reals = _join_digits(closed).view(np.int64) / _POWERS[decimals]
+    return values
 
 
 def _evaluate(words: Words, begins: Places, points: Places, ends: Places) -> tuple[Reals, Mask]:
@@ -143,11 +158,19 @@ def _parse_word(words: Words, counts: Places) -> tuple[Words, Mask]:
     """Make numbers of the last ``counts`` bytes of words; bytes that are no digits are told."""
     found = (words ^ _ZEROS) & _LAST.take(counts, mode="clip")
     wrong = ((found + _ABOVE_NINE) | found) & _HIGH_BITS != 0
-    # Pairs of digits, then of pairs, then of those: each step puts the left one's worth upon the right one's.
-    found = (found * np.uint64(1 + (10 << 8)) >> np.uint64(8)) & np.uint64(0x00FF00FF00FF00FF)
-    found = (found * np.uint64(1 + (100 << 16)) >> np.uint64(16)) & np.uint64(0x0000FFFF0000FFFF)
-    found = found * np.uint64(1 + (10_000 << 32)) >> np.uint64(32)
-    return found, wrong
+    return _join_digits(found), wrong
+
+
+def _join_digits(found: Words) -> Words:
+    """Make numbers of eight digits a word, in place.
+
+    Pairs of digits, then of pairs, then of those: each step puts the left one's worth upon the right one's.
+    """
+    for bits, worth, kept in ((8, 10, 0x00FF00FF00FF00FF), (16, 100, 0x0000FFFF0000FFFF), (32, 10_000, -1)):
+        found *= np.uint64(1 + (worth << bits))
+        found >>= np.uint64(bits)
+        found &= np.uint64(kept % 2**64)
+    return found
 
 
 def _divide(numerator: Words, powers: Reals) -> tuple[Reals, Mask]:

@@ -50,7 +50,10 @@ class Scale:
         holes = np.isnan(values)
         low, high = self.value_min, self.value_max
         clipped = int(np.count_nonzero(values < low) + np.count_nonzero(values > high))
-        shifted = (np.clip(values, low, high) - low) * (GREYS / (high - low)) + 0.5
+        shifted = np.clip(values, low, high)
+        shifted -= low
+        shifted *= GREYS / (high - low)
+        shifted += 0.5
         whole = np.floor(shifted)
         near = np.abs(shifted - np.rint(shifted)) < self._doubt()
         if near.any():

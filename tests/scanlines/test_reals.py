@@ -74,13 +74,28 @@ def test_plain_numbers_take_the_fast_way_and_are_what_float_reads(lines: list[li
     ]
 
 
-@pytest.mark.parametrize("form", ["{:.1f}", "{:.3f}", "{:.6f}", "{!r}", "{:.0f}"])
+@pytest.mark.parametrize("form", ["{:.1f}", "{:.3f}", "{:.5f}", "{:.6f}", "{!r}", "{:.0f}"])
 def test_many_numbers_of_one_form_are_read_at_once_to_the_last_bit(form: str) -> None:
     numbers = np.random.default_rng(1).normal(100, 70, (40, 50))
     lines = [[form.format(value) for value in row] for row in numbers.tolist()]
     fast = reals.parse(written(lines), 50, REAL)
     assert fast is not None
     assert fast.values.tolist() == [[float(cell) for cell in line] for line in lines]
+
+
+@given(st.lists(st.decimals(-99_999, 99_999, places=3).map("{:f}".format), min_size=1, max_size=40))
+def test_numbers_of_eight_digits_and_a_point_are_read_at_once(cells: list[str]) -> None:
+    fast = reals.parse(written([cells]), len(cells), REAL)
+    assert fast is not None
+    assert [*map(repr, fast.values[0].tolist())] == [repr(float(cell) + 0.0) for cell in cells]
+
+
+@pytest.mark.parametrize("cell", ["12345x789", "1234.567x", "x234.5678", "12.34.678", "123456789"])
+def test_what_looks_like_its_neighbours_and_is_no_number_stops_the_fast_way(cell: str) -> None:
+    body = written([["1234.5678", cell, "1234.5678"]])
+    fast, exact = reals.parse(body, 3, REAL), exactly(body, 3, REAL)
+    assert (fast is None) == (exact is None)
+    assert fast is None or same(fast, exact)
 
 
 def test_numbers_half_way_between_two_doubles_are_rounded_as_float_does() -> None:
