@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from imgpipe.scanlines.rows import Grey, Mask
 
 WIDTH = 150
+PATTERN = 32  # old and new pixels together, up to which going column by column is quicker than running sums
 
 
 def resize(pixels: Grey, width: int = WIDTH) -> Grey:
     """Scale every row of a block, uint8 (n, w) -> (n, ``width``), w up to 10,000; rows do not touch.
 
-    A running sum is read off at the borders of the new pixels; the differences are what they cover. A matrix
-    product with the weights is as fast only alone on the machine: its threads wait for each other.
+    Where no short pattern repeats, a running sum is read off at the borders of the new pixels; the
+    differences are what they cover. A matrix product with the weights is as fast only alone on the machine:
+    its threads wait for each other.
     """
     sums, size = _cover(pixels, width)
     return _mean(sums, size)
@@ -39,13 +41,31 @@ def resize_around(pixels: Grey, holes: Mask | None, width: int = WIDTH) -> tuple
 def _cover(pixels: Grey, width: int) -> tuple[NDArray[np.number], int]:
     """Sum up what each new pixel covers, and return how many parts of an old one that are."""
     places, shares, part, size = _borders(pixels.shape[1], width)
+    if part + size <= PATTERN:
+        return _cover_repeating(pixels, part, size), size
     # The sums may wrap around: what counts is that the differences, 255 * size at most, fit.
     narrow = np.uint16 if size <= 256 else np.uint32
     running = np.zeros((len(pixels), pixels.shape[1] + 1), narrow)
-    np.cumsum(pixels, axis=1, dtype=narrow, out=running[:, 1:])
+    running[:, 1:] = pixels
+    np.cumsum(running, axis=1, out=running)
     covered = running.take(places, axis=1) * narrow(part)
     covered[:, :-1] += pixels.take(places[:-1], axis=1) * shares[:-1].astype(narrow)
     return covered[:, 1:] - covered[:, :-1], size
+
+
+def _cover_repeating(pixels: Grey, part: int, size: int) -> NDArray[np.number]:
+    """Do so column by column, where along a row ``size`` old pixels make ``part`` new ones over and over."""
+    old = pixels.reshape(len(pixels), pixels.shape[1] // size, size).astype(np.uint16)
+    new = np.empty((*old.shape[:2], part), np.uint16)
+    for place in range(part):
+        start, end = place * size, (place + 1) * size
+        covered = range(start // part, -(-end // part))
+        shares = [np.uint16(min(end, (n + 1) * part) - max(start, n * part)) for n in covered]
+        total = old[..., covered[0]] * shares[0]
+        for n, share in zip(covered[1:], shares[1:], strict=True):
+            total += old[..., n] * share
+        new[..., place] = total
+    return new.reshape(len(pixels), old.shape[1] * part)
 
 
 @lru_cache(maxsize=16)

@@ -25,7 +25,7 @@ def test_a_resized_pixel_is_the_mean_of_the_area_it_covers(source_width: int, wi
     assert np.array_equal(resize.resize(pixels, width), shrink_exactly(pixels, width))
 
 
-@pytest.mark.parametrize("source_width", [1, 149, 150, 151, 200, 9_999, 10_000])
+@pytest.mark.parametrize("source_width", [1, 100, 149, 150, 151, 200, 360, 9_900, 9_999, 10_000])
 def test_every_source_width_becomes_150_exactly(source_width: int) -> None:
     pixels = random_pixels(3, source_width)
     assert np.array_equal(resize.resize(pixels), shrink_exactly(pixels, 150))
