@@ -30,11 +30,12 @@ Greys = tuple[Depths, Grey, Mask | None]
 
 
 class Source(Protocol):
-    """Iterate once over rows as they come; the numbers are complete after that."""
+    """Iterate over rows as they come, only once unless ``lasting``; the numbers are complete after that."""
 
     source_width: int
     rows: int
     skipped: int
+    lasting: bool
 
     def __iter__(self) -> Iterator[Block | Values]: ...
 
@@ -103,14 +104,16 @@ def stage(source: Source, terms: Terms, folder: Path) -> Iterator[Staged]:
             yield staged
         return
     with Spool(folder, (8, 8 * source.source_width)) as kept:
-        survey = Survey()
+        survey = Survey(terms.scale)
         for block in source:
             assert isinstance(block, Values)
             survey.add(block.values)
-            kept.append((block.depths, block.values))
+            if not source.lasting:
+                kept.append((block.depths, block.values))
         kept.flush()
-        scale = survey.find(terms.scale, lambda: (block.values for block in _read(kept)))
-        with _sorted(_Greys(_read(kept), scale), source, replace(terms, scale=scale), folder) as staged:
+        scale = survey.find(lambda: (block.values for block in _again(source, kept)))
+        greys = _Greys(_again(source, kept), scale)
+        with _sorted(greys, source, replace(terms, scale=scale), folder) as staged:
             yield staged
 
 
@@ -144,8 +147,11 @@ def _pack(grey: Grey, holes: Mask | None) -> Bytes:
     return packed
 
 
-def _read(kept: Spool) -> Iterator[Values]:
-    """Yield the values that were put aside."""
+def _again(source: Source, kept: Spool) -> Iterator[Values]:
+    """Yield the values once more, those that were put aside if need be."""
+    if source.lasting:
+        yield from (block for block in source if isinstance(block, Values))
+        return
     rows = max(1, VALUES_READ // kept.sizes[1])
     for start in range(0, kept.rows, rows):
         values: Reals = kept.read(start, start + rows, 1).view(np.float64)

@@ -23,6 +23,8 @@ from imgpipe.wells.reading import Extract
 class _Channel:
     """Iterate over the rows of a channel, its nulls and the file's own as holes."""
 
+    lasting = True
+
     def __init__(self, extract: Extract, rules: Rules) -> None:
         self._extract, self._rules = extract, rules
         self.source_width = extract.channel.width

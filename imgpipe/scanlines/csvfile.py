@@ -35,6 +35,8 @@ class Reader(Generic[Read]):
     the rest is still read for the report.
     """
 
+    lasting = False
+
     def __init__(self, stream: BinaryIO, quick: Quick[Read], exact: Exact[Read]) -> None:
         self._stream = stream
         self._quick: Quick[Read] = quick

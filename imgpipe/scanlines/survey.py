@@ -26,24 +26,26 @@ Look = Callable[[], Iterable[Reals]]
 
 
 class Survey:
-    """Count values as they come; NaN are holes and do not count."""
+    """Count values as they come, for the bounds that are wanted; NaN are holes and do not count."""
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
         self.values = 0
         self._least, self._greatest = np.inf, -np.inf
         self._counts = np.zeros(_BUCKETS, np.int64)
 
     def add(self, values: Reals) -> None:
         """Count values, float64 of any shape."""
-        keys = _keys(values)
-        if len(keys):
-            self._least = min(self._least, _value(int(keys.min())))
-            self._greatest = max(self._greatest, _value(int(keys.max())))
-        self.values += len(keys)
-        self._counts += np.bincount(keys >> np.uint64(64 - _BITS), minlength=_BUCKETS)
+        seen = values.size - int(np.count_nonzero(np.isnan(values)))
+        if seen:  # and -0.0 becomes 0.0
+            self._least = min(self._least, float(np.fmin.reduce(values, axis=None)) + 0.0)
+            self._greatest = max(self._greatest, float(np.fmax.reduce(values, axis=None)) + 0.0)
+        self.values += seen
+        if self._wanted != Wanted():
+            self._counts += np.bincount(_keys(values) >> np.uint64(64 - _BITS), minlength=_BUCKETS)
 
-    def find(self, wanted: Wanted, look: Look) -> Scale:
-        """Return the scale between two percentiles: of each the least value with so many at or below it.
+    def find(self, look: Look) -> Scale:
+        """Return the scale between the two percentiles: of each the least value with so many at or below it.
 
         ``look`` gives all values that were added, once more at each call.
 
@@ -51,7 +53,9 @@ class Survey:
         """
         if not self.values:
             raise scale.refusal("there are only holes; give MIN:MAX")
-        ranks = [max(1, -(-self.values * percent // 100)) for percent in (wanted.low, wanted.high)]
+        ranks = [
+            max(1, -(-self.values * percent // 100)) for percent in (self._wanted.low, self._wanted.high)
+        ]
         low, high = (self._select(int(rank), look) for rank in ranks)
         if low == high:
             raise scale.refusal(f"found nothing but {low!r} between the bounds; give MIN:MAX")

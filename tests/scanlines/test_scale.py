@@ -123,7 +123,7 @@ def test_missing_is_allowed_or_not() -> None:
 
 
 def found(values: list[float], wanted: Wanted, at_once: int = 3) -> Scale:
-    survey = Survey()
+    survey = Survey(wanted)
     array = np.array(values)
 
     def look() -> Iterator[Reals]:
@@ -131,7 +131,7 @@ def found(values: list[float], wanted: Wanted, at_once: int = 3) -> Scale:
 
     for some in look():
         survey.add(some)
-    return survey.find(wanted, look)
+    return survey.find(look)
 
 
 def percentile(values: list[float], percent: Fraction) -> float:
