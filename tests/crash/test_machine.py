@@ -44,12 +44,12 @@ def left(about: str) -> int:
 
 @on_sqlite
 def test_any_order_of_use_on_sqlite(captioned: Service) -> None:
-    use(captioned, 20, 30)
+    use(captioned, 30, 30)
 
 
 @on_postgresql
 def test_any_order_of_use_on_postgresql(captioned: Service) -> None:
-    use(captioned, 5, 30)
+    use(captioned, 10, 30)
 
 
 @soak
