@@ -69,6 +69,7 @@ class _Slot:
         return self._number
 
     def _take(self) -> tuple[int, int]:
+        self._folder.mkdir(parents=True, exist_ok=True)
         for number in range(MAX_SLOTS):
             held = os.open(self._folder / f"{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
@@ -86,6 +87,9 @@ class _Slot:
         raise OSError(f"no free slot in {self._folder}")
 
 
+_slots: list[_Slot] = []  # one at most
+
+
 def _reserve(file: Path) -> None:
     """Take the room of a file of counts on the disk at once.
 
@@ -101,16 +105,16 @@ def _reserve(file: Path) -> None:
 
 def set_up(folder: Path) -> None:
     """Count in ``folder`` from here on, or where the environment says; a process's first call decides."""
-    if values.ValueClass is not values.MutexValue:
+    if _slots:
         return
-    chosen = Path(os.environ.setdefault(FOLDER, str(folder)))
-    chosen.mkdir(parents=True, exist_ok=True)
-    slot = _Slot(chosen)
+    slot = _Slot(Path(os.environ.setdefault(FOLDER, str(folder))))
     try:
         slot.number()
     except OSError as error:  # a full disk is no reason not to serve: this process counts for itself
         log.warning("what happens is not counted for others: %s", error.strerror)
+        values.ValueClass = values.MutexValue  # where the environment says, the library has begun by itself
         return
+    _slots.append(slot)
     values.ValueClass = values.MultiProcessValue(slot.number)  # type: ignore[no-untyped-call]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 from flask.testing import FlaskClient
+from prometheus_client import values
 from prometheus_client.parser import text_string_to_metric_families
 
 from imgpipe import metrics
@@ -162,8 +163,20 @@ def test_no_id_is_a_label(client: FlaskClient) -> None:
     assert "BREW" not in text
 
 
-def test_a_stop_loses_no_count(tmp_path: Path) -> None:
-    with serving(tmp_path) as server:
+def test_a_folder_for_the_counts_that_cannot_be_made_is_no_reason_not_to_serve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/file").touch()
+    monkeypatch.setattr(metrics, "_slots", [])
+    monkeypatch.setattr(values, "ValueClass", values.MultiProcessValue())  # type: ignore[no-untyped-call]
+    monkeypatch.setenv(metrics.FOLDER, str(tmp_path / "a/file/counts"))
+    metrics.set_up(tmp_path / "elsewhere")
+    assert values.ValueClass is values.MutexValue
+
+
+def test_a_stop_loses_no_count_in_a_folder_that_the_environment_names(tmp_path: Path) -> None:
+    with serving(tmp_path, PROMETHEUS_MULTIPROC_DIR=str(tmp_path / "made/anew")) as server:
         upload(server, 3)
         drained(server)
         assert server.process is not None
