@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.acts import PHONE, axe_faults, frames, names, scroll_to_the_end, until
 from tests.browser.conftest import CROWD, FAILED, REFUSAL, Visit
@@ -15,11 +15,6 @@ from tests.servers import Server
 FIRST_VIEW_BYTES = 80_000
 FIRST_VIEW_CALLS = 2  # a page of pictures, and the statistics
 MOST_ELEMENTS = 1_500
-_LONG_TASKS = """() => {
-  globalThis.long = [];
-  new PerformanceObserver(list => long.push(...list.getEntries().map(one => one.duration)))
-    .observe({type: "longtask"});
-}"""
 
 
 def test_thumbnails_stand_in_their_true_aspect_before_they_come(server: Server, visit: Visit) -> None:
@@ -69,15 +64,33 @@ def test_thousands_of_pictures_scroll_by_in_few_elements(crowded: Server, visit:
     expect(page.locator("#tiles li").first).to_be_in_viewport()
 
 
+def _tasks(trace: bytes) -> list[tuple[float, float]]:
+    """List what the page's main thread did at a stretch: ms of processor time, ms by the clock."""
+    events = json.loads(trace)["traceEvents"]
+    named = (event for event in events if event["name"] == "thread_name")
+    main = {(one["pid"], one["tid"]) for one in named if one["args"]["name"] == "CrRendererMain"}
+    tasks = (event for event in events if event["name"] == "RunTask" and event["ph"] == "X")
+    return [
+        (task.get("tdur", 0) / 1000, task["dur"] / 1000)
+        for task in tasks
+        if (task["pid"], task["tid"]) in main
+    ]
+
+
 @pytest.mark.soak
-def test_fifty_thousand_pictures_scroll_by_without_a_long_task(crowded: Server, visit: Visit) -> None:
+@pytest.mark.timeout(900)
+def test_fifty_thousand_pictures_scroll_by_without_a_long_task(
+    browser: Browser, crowded: Server, visit: Visit
+) -> None:
     page = visit(crowded.url)
     expect(page.locator("#tiles img").first).to_be_visible()
-    page.evaluate(_LONG_TASKS)
-    assert _fling(page, CROWD) < MOST_ELEMENTS
-    tasks = page.evaluate("long")
-    print(f"{len(tasks)} tasks over 50 ms, the longest {max(tasks, default=0):.0f} ms")
-    assert max(tasks, default=0) <= 100
+    browser.start_tracing(page=page, categories=["disabled-by-default-devtools.timeline"], screenshots=False)
+    most = _fling(page, CROWD)
+    tasks = _tasks(browser.stop_tracing())
+    longest, clock = (max(column) for column in zip(*tasks, strict=True))
+    print(f"{most} elements; the longest task {longest:.0f} ms of the processor, {clock:.0f} by the clock")
+    assert most < MOST_ELEMENTS
+    assert longest <= 100  # the clock counts what else the machine does
 
 
 @pytest.mark.parametrize("device", [{}, PHONE], ids=["desk", "phone"])
