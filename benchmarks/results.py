@@ -132,13 +132,26 @@ def _keep(row: Row) -> None:
 
 
 def _text(row: Row) -> str:
-    figure = f"{row.ours:9.3g} {row.unit}"
+    told = [f"{_number(row.ours):>7} {row.unit}"]
     if row.theirs is not None:
-        figure += f", {row.peer} {row.theirs:.3g}: {row.value:.2f} x"
+        told.append(f"{row.peer} {_number(row.theirs)}: {_value(row)}")
     if row.by_cpu is not None:
-        figure += f", by CPU {row.by_cpu:.2f} x"
-    goal = "" if row.target is None else f"; {_goal(row)}{', MISSED' if row.lost else ''}"
-    return f"{figure} ({row.least:.3g} to {row.most:.3g} in {row.rounds}){goal}"
+        told.append(f"by CPU {_number(row.by_cpu)} x")
+    if row.target is not None:
+        told.append(_goal(row) + (", MISSED" if row.lost else ""))
+    return ", ".join(told) + _rounds(row)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _value(row: Row) -> str:
+    return _number(row.value) + (" x" if row.peer else "")
+
+
+def _rounds(row: Row) -> str:
+    return f" ({_number(row.least)} to {_number(row.most)})" if row.rounds > 1 else ""
 
 
 def _goal(row: Row) -> str:
@@ -149,12 +162,11 @@ def table(rows: Sequence[Row]) -> str:
     """Write the rows in Markdown, what missed its target in bold."""
     lines = ["| figure | ours | peer | ratio (least to most), by CPU | target |", "|---|---|---|---|---|"]
     for row in rows:
-        peer = "" if row.theirs is None else f"{row.peer} {row.theirs:.3g}"
-        ratio = f"{row.value:.2f} x" if peer else f"{row.value:.3g}"
-        by_cpu = "" if row.by_cpu is None else f", {row.by_cpu:.2f} x"
+        peer = "" if row.theirs is None else f"{row.peer} {_number(row.theirs)}"
+        by_cpu = "" if row.by_cpu is None else f", {_number(row.by_cpu)} x"
         bold = "**" if row.lost else ""
-        told = f"{bold}{ratio}{bold} ({row.least:.3g} to {row.most:.3g}){by_cpu}"
-        lines.append(f"| {row.figure} | {row.ours:.3g} {row.unit} | {peer} | {told} | {_goal(row)} |")
+        told = f"{bold}{_value(row)}{bold}{_rounds(row)}{by_cpu}"
+        lines.append(f"| {row.figure} | {_number(row.ours)} {row.unit} | {peer} | {told} | {_goal(row)} |")
     return "\n".join(lines)
 
 
@@ -196,7 +208,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     axes.errorbar(reaches, names, xerr=around, fmt="none", ecolor=PALE, elinewidth=1)
     axes.axvline(1, color="black", linewidth=1)
     for name, row in zip(names, shown, strict=True):
-        words = f" {row.value:.3g} ({_goal(row)})"
+        words = f" {_value(row)} ({_goal(row)})"
         axes.text(max(row.spread[1], 1), name, words, va="center", fontsize="x-small", color=PALE)
     axes.set_xlabel("share of the target that is reached; red is missed, lines are the spread of the rounds")
     axes.tick_params(axis="y", labelsize="small")
@@ -204,7 +216,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     axes.set_xlim(right=axes.get_xlim()[1] * 2)
     axes.spines[["top", "right"]].set_visible(False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=90)
 
 
 def main() -> None:

@@ -60,10 +60,12 @@ def test_a_benchmark_that_is_run_again_replaces_its_own_rows(folder: Path) -> No
 
 def test_the_table_has_what_was_lost_in_bold() -> None:
     results.record("A", [1], "/s", peer="other", theirs=[2], target=1)
-    results.record("B", [3], "/s", peer="other", theirs=[2], target=1, by_cpu=1.4)
+    results.record("B", [2400, 3600], "/s", peer="other", theirs=[2, 1.5], target=1, by_cpu=1400)
+    results.record("C", [3.14159], "ms", target=2, less=True)
     assert results.table(results.read()).splitlines()[2:] == [
-        "| A | 1 /s | other 2 | **0.50 x** (0.5 to 0.5) | at least 1 |",
-        "| B | 3 /s | other 2 | 1.50 x (1.5 to 1.5), 1.40 x | at least 1 |",
+        "| A | 1 /s | other 2 | **0.5 x** | at least 1 |",
+        "| B | 3,000 /s | other 1.75 | 1,800 x (1,200 to 2,400), 1,400 x | at least 1 |",
+        "| C | 3.14 ms |  | **3.14** | at most 2 |",
     ]
 
 
