@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import results
+from tests.servers import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +86,10 @@ def test_the_picture_is_a_png(folder: Path) -> None:
     results.record("A", [1], "/s", peer="other", theirs=[2], target=1)
     results.draw(results.read(), folder / "new" / "bars.png")
     assert (folder / "new" / "bars.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_make_bench_runs_every_benchmark_there_is() -> None:
+    programs = {path.stem for path in (ROOT / "benchmarks").glob("*.py") if "__main__" in path.read_text()}
+    makefile = (ROOT / "Makefile").read_text()
+    named = next(line for line in makefile.splitlines() if line.startswith("BENCHMARKS = ")).split()[2:]
+    assert sorted(named) == sorted(programs - {"results"})
