@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Flask
 
+from imgpipe import errors
 from imgpipe.api import examples
 from imgpipe.api.http.scopes import ALL, PUBLIC, spell
 from imgpipe.errors import ConfigError, ImgpipeError, envelope
@@ -192,10 +193,9 @@ def _simplify(operation: Spec) -> None:
 
 
 def _by_status() -> dict[int, list[type[ImgpipeError]]]:
-    leaves: list[type[ImgpipeError]] = [
-        leaf for leaf in ImgpipeError.__subclasses__() if leaf is not ConfigError
-    ]
-    leaves.append(ImgpipeError)
+    """Return the errors that an answer can hold; what a command alone says is defined elsewhere."""
+    known: list[type[ImgpipeError]] = [ImgpipeError, *ImgpipeError.__subclasses__()]
+    leaves = [leaf for leaf in known if leaf.__module__ == errors.__name__ and leaf is not ConfigError]
     return {
         status: sorted((leaf for leaf in leaves if leaf.status == status), key=lambda leaf: leaf.code)
         for status in sorted({leaf.status for leaf in leaves})
