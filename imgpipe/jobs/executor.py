@@ -27,6 +27,7 @@ class Executor:
         self._claims: set[Claim] = set()
         self._gate = threading.Lock()  # nobody claims unseen while a stop counts what is held
         self._begin = threading.Lock()
+        self._closing = threading.RLock()
         self._stop = threading.Event()
         self._stalls: dict[str, int] = {}
         self._pid: int | None = None
@@ -85,8 +86,15 @@ class Executor:
                 log.warning("a periodic task failed: %s", type(error).__name__)
 
     def close(self, finish_s: float = 0.0) -> None:
-        """Take no more work, let what ends within ``finish_s`` end, and give the rest back."""
+        """Take no more work, let what ends within ``finish_s`` end, and give the rest back.
+
+        Who calls it while another thread does so returns behind that one: the process may be left then.
+        """
         self._stop.set()
+        with self._closing:
+            self._give_back(finish_s)
+
+    def _give_back(self, finish_s: float) -> None:
         deadline = time.monotonic() + finish_s
         while self._claims and time.monotonic() < deadline:
             time.sleep(0.01)

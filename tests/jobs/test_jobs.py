@@ -156,6 +156,33 @@ def test_a_stop_gives_back_what_is_running_and_takes_nothing_more(
     assert len(backlog.waiting) == 3
 
 
+def test_who_stops_it_again_waits_for_who_gives_back_already(threads: ThreadJobs, backlog: Notebook) -> None:
+    """gunicorn's signal begins to stop, its exit stops again and leaves the process behind that."""
+    begun, answered = threading.Event(), threading.Event()
+
+    def release_slowly(claims: Sequence[Claim]) -> None:
+        begun.set()
+        answered.wait(PATIENCE_S)
+        backlog.released += claims
+
+    backlog.release = release_slowly  # type: ignore[method-assign]
+    backlog.go_on.clear()
+    backlog.waiting.append(uuid4())
+    threads.wake("render")
+    until(lambda: not backlog.waiting)
+    stops = [threading.Thread(target=threads.close) for _ in range(2)]
+    stops[0].start()
+    assert begun.wait(PATIENCE_S)
+    stops[1].start()
+    stops[1].join(2 * FINISH_S + 0.2)
+    assert stops[1].is_alive()
+    answered.set()
+    for stop in stops:
+        stop.join(PATIENCE_S)
+    assert len(backlog.released) == 1
+    backlog.go_on.set()
+
+
 def test_a_stop_lets_finish_what_is_nearly_done(threads: ThreadJobs, backlog: Notebook) -> None:
     backlog.go_on.clear()
     backlog.waiting.append(uuid4())
