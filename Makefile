@@ -1,10 +1,10 @@
 # make run    serve on http://127.0.0.1:5000      make check  ruff, mypy
-# make test   every quick test                    make soak   the long ones
-# make bench  the figures of the README
+# make test   every quick test                    make system whole installations under kills
+# make soak   the long ones                       make bench  the figures of the README
 PYTHON ?= python3
 BIN = .venv/bin
 BENCHMARKS = core end_to_end answers start scanlines depthlogs lock manners listing databases captions workers alike scale
-.PHONY: run test soak bench check lock
+.PHONY: run test system soak bench check lock
 
 .venv/run: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -26,7 +26,10 @@ run: .venv/run
 	exec $(BIN)/gunicorn wsgi:app
 
 test: .venv/test
-	$(BIN)/pytest -m "not soak" -n 3 --dist loadscope
+	$(BIN)/pytest -m "not soak and not system" -n 3 --dist loadscope
+
+system: .venv/test
+	$(BIN)/pytest -m "system and not soak" -n 3 --dist loadscope
 
 soak: .venv/test
 	$(BIN)/pytest -m soak; status=$$?; $(BIN)/python -m tests.crash.figures; exit $$status

@@ -22,6 +22,8 @@ from imgpipe.database.schema import check, downgrade, upgrade
 from imgpipe.pictures import queue, search
 from tests.postgres import Postgres
 
+pytestmark = pytest.mark.system
+
 CLAIMANTS, QUEUED = 4, 600
 
 

@@ -25,6 +25,8 @@ from tests.nginx import proxying
 from tests.postgres import Postgres
 from tests.servers import ROOT, free_port
 
+pytestmark = pytest.mark.system
+
 PICTURES = 80
 DATABASE = "compose"
 FILES = ("compose.yaml", "compose.sqlite.yaml")

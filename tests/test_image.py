@@ -10,6 +10,8 @@ from imgpipe import config
 from tests.compose import Container, Image, services
 from tests.servers import ROOT, free_port
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture
 def image() -> Image:

@@ -16,6 +16,8 @@ import requests
 from tests.factories import jpeg
 from tests.servers import KEPT, ROOT, START_S, free_port
 
+pytestmark = pytest.mark.system
+
 UV = Path(sys.executable).with_name("uv")
 WHEEL_BYTES = 1_000_000
 

@@ -10,6 +10,8 @@ import pytest
 from imgpipe.wells import extracting, las
 from imgpipe.wells.contents import Refusal
 
+pytestmark = pytest.mark.system
+
 TAKEN = {
     "las-30a-revised-2010.las",
     "sample_3.0.las",
