@@ -1,7 +1,7 @@
 // Every request to the service: addresses, the envelope, the key.
-import { answered, find, make } from "./dom.js";
+import { ask, make } from "./dom.js";
 
-const SLOT = "imgpipe-key"; // of this tab
+const SLOT = "imgpipe-key";
 
 export const key = () => sessionStorage.getItem(SLOT) ?? "";
 
@@ -24,18 +24,15 @@ let asking = null;
 // Whether there is another key than was sent; it is asked for once for all who need it.
 function renewed(sent) {
 	if (key() !== sent) return true;
-	asking ??= ask().finally(() => { asking = null; });
+	asking ??= askKey().finally(() => { asking = null; });
 	return asking;
 }
 
-async function ask() {
-	const dialog = find("#key");
-	const field = find("input", dialog);
-	find("p", dialog).textContent = key()
-		? "The server did not accept this key."
-		: "This server asks for a key. It is kept until you close the tab.";
-	field.value = "";
-	const given = (await answered(dialog)) === "yes";
+async function askKey() {
+	const why = key() ? "The server did not accept this key." : "This server asks for a key. It is kept until you close the tab.";
+	const field = make("input", { type: "password", ariaLabel: "API key", autocomplete: "off", required: true, pattern: "[!-~]+" });
+	const given = await ask("key", "API key", make("p", why), field,
+		make("div.row", make("button.main", { value: "yes" }, "Continue"), make("button", { formNoValidate: true }, "Cancel")));
 	if (given) sessionStorage.setItem(SLOT, field.value);
 	return given;
 }
@@ -72,7 +69,6 @@ function transfer(method, link, { form, progress }) {
 
 export const post = async (link, json, more) => (await (await request("POST", link, { json, ...more })).json()).data;
 
-// Return the envelope: `data`, and for lists `next`.
 export const get = async (link, query, signal) => (await request("GET", link, { query, signal })).json();
 
 const blobUrl = async (link, signal) => URL.createObjectURL(await (await request("GET", link, { signal })).blob());
@@ -89,7 +85,6 @@ export async function show(img, link, signal) {
 	}
 }
 
-// Save what a link answers, unless it is refused.
 export async function save(link, download) {
 	const href = await blobUrl(link);
 	make("a", { href, download }).click();

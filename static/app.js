@@ -8,7 +8,7 @@ const OPENERS = { logs: () => import("./logs.js"), image: () => import("./pictur
 const form = find("#filter");
 let part = "";
 let entered = false; // whether the picture was opened from this page, so that back leads there
-let scrolled_px = 0; // of the gallery, while another part is shown
+let scrolled_px = 0;
 
 function decode(name) {
 	try {
@@ -94,7 +94,7 @@ find("[data-part=docs]").onclick = (event) => {
 };
 find("#show-keys").onclick = showKeys;
 
-let bar = null; // of what is done with a selection
+let bar = null;
 addEventListener("selected", async () => {
 	if (select.selected.size) bar ??= import("./bulk.js");
 	(await bar)?.show();

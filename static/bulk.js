@@ -1,6 +1,6 @@
 // What is done with all that are selected: four at a time, and what fails stays selected.
 import { address, save } from "./api.js";
-import { button, confirm, counted, find, icon, make, select, sentence } from "./dom.js";
+import { button, complaint, confirm, counted, find, icon, make, select, sentence } from "./dom.js";
 import * as gallery from "./gallery.js";
 import { choose, clear, selected } from "./select.js";
 import { failed } from "./tile.js";
@@ -12,10 +12,9 @@ const EXPORTS = { imagefolder: "imagefolder (zip)", webdataset: "webdataset (tar
 let busy = false;
 
 const told = make("span", { role: "status" });
-const note = make("p.bad", { role: "alert", hidden: true });
 const retry = button("Retry", () => each("retried", [...selected].filter(failed), ({ id }) => gallery.again(id, "retry")));
 const exports = select({ ariaLabel: "Export", onchange: exportAll }, [["", "Export…"], ...Object.entries(EXPORTS)]);
-const bar = make("div.bulk", { role: "region", ariaLabel: "Selected pictures" }, note, told, retry,
+const bar = make("div.bulk", { role: "region", ariaLabel: "Selected pictures" }, told, retry,
 	button("Caption", () => each("sent to be captioned", selected, ({ id }) => gallery.again(id, "caption", {}))),
 	labelField("Add label", (names) => each("labelled", selected, ({ id }) => changeLabels(id, adding(names)))),
 	exports, button("Delete", remove, { className: "danger" }), icon("✕", "Select none", clear));
@@ -23,7 +22,7 @@ find("#gallery").append(bar);
 
 export function show() {
 	bar.hidden = !selected.size;
-	if (!selected.size) note.hidden = true;
+	if (!selected.size) settle();
 	if (busy) return;
 	told.textContent = `${counted(selected.size, "picture")} selected`;
 	able(true);
@@ -36,17 +35,14 @@ function able(yes) {
 
 async function busily(part, act) {
 	busy = true;
-	note.hidden = true;
+	settle();
 	able(false);
-	await act().catch((error) => complain(sentence(error, part)));
+	await act().catch(complaint(bar, part));
 	busy = false;
 	show();
 }
 
-function complain(words) {
-	note.textContent = words;
-	note.hidden = false;
-}
+const settle = () => find(".bad", bar)?.remove();
 
 function exportAll() {
 	const format = exports.value;
@@ -77,7 +73,7 @@ function each(done, some, act) {
 		await Promise.all(Array.from({ length: AT_ONCE }, worker));
 		clear();
 		for (const [item] of faults) choose(item, true);
-		if (faults.length) complain(`${counted(faults.length, "picture")} not ${done}. ${faults[0][0].name}: ${sentence(faults[0][1])}`);
+		if (faults.length) throw new Error(`${counted(faults.length, "picture")} not ${done}. ${faults[0][0].name}: ${sentence(faults[0][1])}`);
 	});
 }
 

@@ -6,7 +6,6 @@ export const LEFT = 118; // px, where the picture begins
 const GAP = 10;
 const TICK_PX = 64;
 
-// Read the 256 colours of a map off its preview.
 export async function colours(preview) {
 	const img = make("img", { src: preview });
 	await img.decode();

@@ -1,6 +1,6 @@
 // The comments of a picture: read, add, more.
 import { get, post, request } from "./api.js";
-import { ago, button, complaint, confirm, find, make, sends, sentence } from "./dom.js";
+import { ago, button, complaint, confirm, make, sentence, writing } from "./dom.js";
 
 export async function open(place, id) {
 	const path = `api/images/${id}/comments`;
@@ -8,7 +8,9 @@ export async function open(place, id) {
 	const title = make("h3", "Comments");
 	try {
 		await load(list, path, { limit: 20 });
-		place.replaceChildren(title, form(path, list), list);
+		const send = async (text) => list.prepend(item(path, await post(path, { text })));
+		const form = writing("Write a comment", "Comment", { rows: 2, maxlength: 10_000, required: true }, send);
+		place.replaceChildren(title, form, list);
 	} catch (error) {
 		place.replaceChildren(title, make("p.soft", sentence(error, "Commenting")));
 	}
@@ -31,26 +33,5 @@ function item(path, { comment_id, text, created_at }) {
 	async function erase() {
 		if (!(await confirm("Delete this comment?", text.slice(0, 200)))) return;
 		await request("DELETE", `${path}/${comment_id}`).then(() => row.remove(), complaint(row));
-	}
-}
-
-function form(path, list) {
-	const words = "Write a comment";
-	const field = make("textarea", { rows: 2, maxlength: 10_000, required: true, ariaLabel: words, placeholder: words });
-	const send = make("button", { title: "Ctrl+Enter" }, "Comment");
-	const all = make("form", { onsubmit: submit }, field, send);
-	field.onkeydown = (event) => { if (sends(event)) all.requestSubmit(); };
-	return all;
-
-	async function submit(event) {
-		event.preventDefault();
-		if (send.disabled) return;
-		send.disabled = true;
-		await post(path, { text: field.value }).then((said) => {
-			list.prepend(item(path, said));
-			all.reset();
-			find(".bad", all)?.remove();
-		}, complaint(all));
-		send.disabled = false;
 	}
 }

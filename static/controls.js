@@ -8,7 +8,6 @@ const field = (text, input, hidden = false) => make("label.field", { hidden }, t
 const number = (name, more = {}) => make("input", { name, type: "number", step: "any" }, more);
 const choice = (name, ...options) => select({ name }, options);
 
-// Make them around `zooms`, `histogram` and `acts`; `changed` hears the name of a field.
 export function controls({ log, depth_unit: own }, names, maps, zooms, histogram, acts, changed) {
 	const units = Object.keys(METRES).filter((one) => one !== own);
 	const others = names.filter((one) => one !== log);

@@ -2,7 +2,7 @@
 
 export const find = (selector, root = document) => root.querySelector(selector);
 
-// Make an element of "tag.class": objects are its properties or attributes, null and false are left out.
+// Make an element of "tag.class": objects are its properties or attributes.
 export function make(kind, ...parts) {
 	const [tag, ...names] = kind.split(".");
 	const element = document.createElement(tag);
@@ -23,7 +23,7 @@ function give(element, attributes) {
 
 export const button = (text, onclick, ...more) => make("button", { type: "button", onclick }, ...more, text);
 
-export const icon = (sign, ariaLabel, onclick) => make("button.quiet", { type: "button", ariaLabel, onclick }, sign);
+export const icon = (sign, ariaLabel, onclick) => button(sign, onclick, { ariaLabel, className: "quiet" });
 
 export const select = (attributes, options) =>
 	make("select", attributes, options.map(([value, text = value]) => make("option", { value }, text)));
@@ -39,9 +39,6 @@ export function table(caption, heads, rows) {
 
 export const held = ({ ctrlKey, metaKey }) => ctrlKey || metaKey;
 
-export const sends = (event) => event.key === "Enter" && held(event);
-
-// Take files from an input, and dropped anywhere while `part` is in sight.
 export function takeFiles(input, part, take) {
 	input.onchange = () => {
 		take([...input.files]);
@@ -67,38 +64,51 @@ export async function copy(text) {
 	return copied;
 }
 
-// Have `act` done soon, once for all calls until then; with the next frame unless told.
 export function soon(act, pause_ms) {
 	let due = 0;
 	const run = () => { due = 0; act(); };
 	return () => { due ||= pause_ms ? setTimeout(run, pause_ms) : requestAnimationFrame(run); };
 }
 
-// Resolve to the value of the button that closes a dialog.
-export function answered(dialog) {
-	dialog.returnValue = "";
+export function ask(id, question, ...parts) {
+	const dialog = make("dialog.box", { id, ariaLabel: question }, make("form", { method: "dialog" }, make("h2", question), parts));
+	find("body").append(dialog);
 	dialog.showModal();
 	return new Promise((resolve) => {
-		dialog.onclose = () => resolve(dialog.returnValue);
+		dialog.onclose = () => {
+			dialog.remove();
+			resolve(dialog.returnValue === "yes");
+		};
 	});
 }
 
-export async function confirm(question, consequence, yes = "Delete") {
-	const dialog = find("#confirm");
-	find("h2", dialog).textContent = question;
-	find("p", dialog).textContent = consequence;
-	find("[value=yes]", dialog).textContent = yes;
-	return (await answered(dialog)) === "yes";
+export const confirm = (question, consequence, yes = "Delete") => ask("confirm", question, make("p", consequence),
+	make("div.row", make("button", { autofocus: true }, "Keep"), make("button.danger", { value: "yes" }, yes)));
+
+// A form for a text, which `send` hears; it stays where that fails.
+export function writing(ariaLabel, yes, attributes, send, ...more) {
+	const field = make("textarea", { ariaLabel, placeholder: ariaLabel, ...attributes });
+	const save = make("button", { title: "Ctrl+Enter" }, yes);
+	const form = make("form", field, make("div.row", save, more));
+	form.onkeydown = (event) => { if (event.key === "Enter" && held(event)) form.requestSubmit(); };
+	form.onsubmit = async (event) => {
+		event.preventDefault();
+		if (save.disabled) return;
+		save.disabled = true;
+		find(".bad", form)?.remove();
+		await send(field.value, save).then(() => form.reset(), complaint(form));
+		save.disabled = false;
+	};
+	return form;
 }
 
 // A part that this server lacks is no fault of the reader's.
 export const sentence = (error, part = "This") =>
 	error.code === "not_found" ? `${part} is not available on this server.` : error.message;
 
-// Return a function that tells of an error at the end of `place`.
-export const complaint = (place) => (error) => {
+export const complaint = (place, part) => (error) => {
 	find(":scope > .bad", place)?.remove();
-	place.append(make("p.bad", { role: "alert" }, sentence(error)));
+	place.append(make("p.bad", { role: "alert" }, sentence(error, part)));
 };
 
 export const count = (value) => value.toLocaleString("en");
@@ -121,7 +131,6 @@ function since(iso) {
 	return unit ? relative.format(-Math.floor(passed_s / long_s), unit) : "just now";
 }
 
-// Tell a time as "3 minutes ago", the exact one on hover.
 export function ago(iso) {
 	const title = new Date(iso).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
 	return make("time", { dateTime: iso, title }, since(iso));
@@ -131,7 +140,7 @@ setInterval(() => {
 	for (const one of document.querySelectorAll("time[title]")) one.textContent = since(one.dateTime);
 }, 30_000);
 
-const days = new Intl.DateTimeFormat("sv"); // YYYY-MM-DD
+const days = new Intl.DateTimeFormat("sv");
 
 // The day: the reader's of a UTC time, the camera's of one without zone.
 export const dayOf = (iso) => (iso.endsWith("Z") ? days.format(new Date(iso)) : iso.slice(0, 10));

@@ -8,7 +8,7 @@ import { busy, watch } from "./watch.js";
 
 const TILE = innerWidth < 720 ? 24_000 : 45_000; // px of the window a picture: the first look stays small
 const PAGE = { least: 60, most: 500 };
-const AHEAD = 2; // windows
+const AHEAD = 2;
 
 const { items } = mosaic;
 const more = find("#more");
@@ -55,7 +55,6 @@ export function query() {
 	return said.size ? `?${said}` : "";
 }
 
-// Put a new picture on top, unless the filter would not find it.
 export function add(image) {
 	stats.refresh();
 	if (filter.q || filter.label || !["", "processing"].includes(filter.status) || known.has(image.image_id)) return;
@@ -64,7 +63,6 @@ export function add(image) {
 	tell();
 }
 
-// Bring a picture up to date; null is gone.
 export function update(id, image) {
 	stats.refresh();
 	const before = known.get(id);
@@ -81,7 +79,6 @@ export function update(id, image) {
 	if (before.ratio !== ratio || before.day !== day) mosaic.arrangeSoon();
 }
 
-// Ask for "retry" or "caption" and follow what comes of it.
 export async function again(id, act, json) {
 	const image = await post(`api/images/${id}/${act}`, json);
 	update(id, image);
@@ -97,7 +94,6 @@ export async function erase(id) {
 	update(id, null);
 }
 
-// Return the picture `step` places after `id`, null beyond the ends.
 export async function neighbour(id, step) {
 	const n = items.indexOf(known.get(id));
 	if (n < 0) return null;
@@ -130,7 +126,7 @@ async function loadPage(walk) {
 		tell();
 	} catch (error) {
 		if (signal.aborted) return;
-		walk.broken = true; // until the reader asks again
+		walk.broken = true;
 		more.replaceChildren(sentence(error, "The gallery"), " ", button("Retry", () => load(walk)));
 	}
 	walk.loading = null;

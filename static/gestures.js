@@ -12,7 +12,7 @@ function middle(pressed) {
 
 // `drag` and `pinch` hear where it was before as well, `wheel` of px; a false `press` is none.
 export function listen(element, { press, drag, pinch, hover, release, wheel, twice }) {
-	const pressed = new Map(); // pointer id -> place
+	const pressed = new Map();
 	element.onpointerdown = (event) => {
 		if (press(place(event), event) === false) return;
 		element.setPointerCapture(event.pointerId);

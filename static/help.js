@@ -1,5 +1,4 @@
-// The keys, listed.
-import { answered, button, find, make, terms } from "./dom.js";
+import { ask, make, terms } from "./dom.js";
 
 const KEYS = {
 	Everywhere: { "?": "List the keys", Esc: "Close, or select none" },
@@ -15,9 +14,6 @@ const KEYS = {
 	"Depth log": { "↑ ↓ Page up, Page down": "Move", "Home End": "Top, bottom", "+ − 0": "Zoom in, out, whole log" },
 };
 
-const dialog = make("dialog.box.keys", { "aria-labelledby": "keys-title" },
-	make("div", make("h2", { id: "keys-title" }, "Keys"), button("Close", () => dialog.close())),
-	Object.entries(KEYS).map(([part, keys]) => make("section", make("h3", part), make("dl", terms(Object.entries(keys))))));
-find("body").append(dialog);
+const section = ([part, keys]) => make("section", make("h3", part), make("dl", terms(Object.entries(keys))));
 
-export const open = () => answered(dialog);
+export const open = () => ask("keys", "Keys", make("button", "Close"), make("div", Object.entries(KEYS).map(section)));

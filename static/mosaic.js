@@ -3,18 +3,18 @@ import { find, soon } from "./dom.js";
 import * as tile from "./tile.js";
 
 const GAP = 12;
-const FOOT = 28; // px for the words under a picture
-const HEAD = 34; // px for a date over it
+const FOOT = 28;
+const HEAD = 34;
 const HIGH = { wide: 200, narrow: 116, from: 720 }; // px; the narrow one below a width of `from`
 const STRETCH = { full: 1.15, most: 1.35 }; // of that height: what closes a row, what a row may grow to
 const FLING = 0.6; // windows a frame, from which on pictures only pass by
 
 export const list = find("#tiles");
-export const items = []; // all that are loaded
+export const items = [];
 const made = new Map(); // item -> element, of what is near
 const rows = []; // {top, height, begin, end, head, places, first}
 let width = 0;
-let seen_px = 0; // where the list was at the last drawing
+let seen_px = 0;
 let calm = 0;
 const hooks = {};
 
@@ -26,7 +26,6 @@ const bottom = (row) => (row ? row.top + row.head + row.height + FOOT : 0);
 const listTop = () => list.getBoundingClientRect().top;
 const rowOf = (n) => lowest((row) => row.end > n);
 
-// Return the first row from which on `test` holds.
 function lowest(test) {
 	let [low, high] = [0, rows.length];
 	while (low < high) {
@@ -37,7 +36,6 @@ function lowest(test) {
 	return low;
 }
 
-// Cut items from number `begin` on into rows as wide as the list.
 function layOut(begin, top) {
 	const high = width < HIGH.from ? HIGH.narrow : HIGH.wide;
 	const found = [];

@@ -19,7 +19,7 @@ const sides = [[-1, "‹", "Previous picture"], [1, "›", "Next picture"]].map(
 const fold = button("Facts", () => setFolded(!dialog.classList.contains("folded")), { "aria-controls": "side" });
 const close = icon("✕", "Close", () => dialog.close());
 const side = make("div.side", { id: "side" });
-let shown = ""; // the id of the picture in the dialog
+let shown = "";
 let stop = new AbortController();
 let way = {};
 
@@ -29,7 +29,6 @@ dialog.append(
 stage.hear(turn, (zoom) => { scale.textContent = zoom === null ? "" : `${Math.round(zoom * 100)} %`; });
 setFolded(localStorage.getItem(FOLDED) === "yes");
 
-// `ways` {leave, go} lead back to the gallery, and on to another picture.
 export async function open(id, query, ways) {
 	way = ways;
 	stop.abort();

@@ -7,8 +7,8 @@ const LONG_MS = 450;
 const SLACK_PX = 10;
 const { items, list } = mosaic;
 export const selected = new Set(); // records, in the order of selecting
-let anchor = null; // where a range begins
-let stop = null; // the record of the one tile that the Tab key stops at
+let anchor = null;
+let stop = null;
 
 const tileOf = (event) => event.target.closest?.("#tiles > li");
 

@@ -21,13 +21,12 @@ export function hear(turned, told) {
 	[turn, tell] = [turned, told];
 }
 
-// Show a picture, or words where there is none.
 export function show(shown) {
 	stop.abort();
 	stop = new AbortController();
 	for (const img of sheet.children) {
 		img.onload = img.onerror = null;
-		img.removeAttribute("src"); // what is under way of it, stops
+		img.removeAttribute("src");
 	}
 	picture = typeof shown === "string" ? null : shown;
 	sheet.replaceChildren();
@@ -69,7 +68,6 @@ export function fit() {
 	move(0, 0);
 }
 
-// Zoom about a place of the stage.
 export function zoom(factor, x = element.clientWidth / 2, y = element.clientHeight / 2) {
 	if (!picture) return;
 	const wanted = Math.min(Math.max(MOST / devicePixelRatio, 2 * whole()), Math.max(whole(), scale * factor));
@@ -82,7 +80,6 @@ export function zoom(factor, x = element.clientWidth / 2, y = element.clientHeig
 export const zoomIn = () => zoom(STEP);
 export const zoomOut = () => zoom(1 / STEP);
 
-// One pixel for one of the screen.
 export const real = (x, y) => zoom(1 / devicePixelRatio / scale, x, y);
 
 function move(dx, dy) {

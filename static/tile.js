@@ -52,7 +52,6 @@ export function load(element, { id }) {
 	show(img, thumbnail(id));
 }
 
-// Put a date over the tile, `room` px wide, or take it away.
 export function date(element, day, room) {
 	let head = find("h2", element);
 	if (!day) return head?.remove();

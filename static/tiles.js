@@ -11,7 +11,7 @@ const split = (key) => key.split("/").map(Number);
 // `how` goes along with every request; `changed` hears of what has come, and of errors.
 export function tilesOf(log, how, changed) {
 	const kept = new Map(); // "level/index" -> tile, the least used first
-	const flying = new Map(); // key -> AbortController
+	const flying = new Map();
 	let wanted = [];
 	let timer = 0;
 	const step = log.depth_step || 1;
@@ -20,7 +20,6 @@ export function tilesOf(log, how, changed) {
 	const deepest = Math.max(0, Math.ceil(Math.log2(Math.max(log.rows, extent / step) / ROWS)));
 	return { log, how, step, top, extent, visible, bounds, best, want, missing, look };
 
-	// Return the keys of the tiles that show from..to on `height_px`.
 	function visible(from, to, height_px) {
 		const sharp = Math.ceil(Math.log2((extent * height_px) / (to - from) / ROWS));
 		const level = sharp < deepest - 1 ? Math.max(0, sharp) : deepest; // every row, where it is near
@@ -80,7 +79,7 @@ export function tilesOf(log, how, changed) {
 		const [width, rows, first, last] = ["Width", "Rows", "Depth-Min", "Depth-Max"].map((name) => Number(answer.headers.get(`X-Frame-${name}`)));
 		const bytes = await answer.bytes();
 		const pixels = bytes.subarray(0, width * rows);
-		const pitch = (last - first + step) / rows; // depth a row
+		const pitch = (last - first + step) / rows;
 		return {
 			pixels, width, rows, pitch, top: first - step / 2, exact: Math.abs(pitch / step - 1) < 1e-3,
 			mask: bytes.length > pixels.length && bytes.subarray(pixels.length),
@@ -94,7 +93,6 @@ export function tilesOf(log, how, changed) {
 		if (kept.size > KEPT) kept.delete([...kept.keys()].find((old) => old !== "0/0"));
 	}
 
-	// What is at a depth and a place across, 0 to 1.
 	function look(depth, across, keys) {
 		const key = keys.find((one) => depth < bounds(one)[1]);
 		const tile = key && best(key);

@@ -12,7 +12,7 @@ export function uploading(place, { path, fields, done, explain }) {
 	const waiting = [];
 	let flying = 0;
 	let ready = 0;
-	const faults = new Map(); // row -> [file, error]
+	const faults = new Map();
 	const rows = make("ul", { ariaLabel: "Uploads" });
 	const line = make("summary");
 	const again = button("Retry", () => retry(...faults.keys()));

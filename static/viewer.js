@@ -6,7 +6,7 @@ import { button, copy, held, make, sentence, soon } from "./dom.js";
 import { listen } from "./gestures.js";
 import { tilesOf } from "./tiles.js";
 
-const LEAST_ROWS = 8; // in a view
+const LEAST_ROWS = 8;
 const PX_M = 0.0254 / 96; // a CSS pixel on paper
 const ACROSS = { degrees: ["0°", "90°", "180°", "270°", "360°"], compass: ["N", "E", "S", "W", "N"] };
 const HELP = "Drag or scroll to move (with two fingers on a touch screen), pinch or Ctrl + scroll to zoom, Shift + drag to measure; ? lists the keys.";
@@ -28,7 +28,7 @@ const acts = [tapes, png, button("Figure", figure), link];
 const byTape = () => tapes.ariaPressed === "true";
 
 let form, logs, maps, lut, tape, view; // `view` is {from, to}, the edges of its rows
-let tracks = []; // [{tiles, keys}], one for each of the logs
+let tracks = [];
 let step, half, top, bottom, extent, unit, digits; // of all tracks: depths
 
 heads.style.paddingLeft = `${LEFT}px`;
@@ -42,7 +42,7 @@ export async function open(place, name, query) {
 			getLog(name), query.beside ? getLog(query.beside).catch(() => null) : null,
 			get("api/frames/logs", { limit: 200 }), get("api/frames/colormaps"),
 		]);
-		if (!note.isConnected) return; // the reader has gone on
+		if (!note.isConnected) return;
 		[logs, maps] = [[log, second].filter(Boolean), found];
 		form = controls(log, all.map((one) => one.log), maps, zooms, histogram, acts, (field) => (CHANGES[field] ?? rebuild)());
 		begin(log, query);
@@ -164,7 +164,6 @@ function toScale() {
 	form.scale.value = "";
 }
 
-// Return whether that is anywhere else.
 function go(from, to) {
 	const before = view;
 	view = fit(from, to);
@@ -172,7 +171,7 @@ function go(from, to) {
 	return before.from !== view.from || before.to !== view.to;
 }
 
-const exact = (depth) => Number(depth.toFixed(digits + 3)); // places that a link can name
+const exact = (depth) => Number(depth.toFixed(digits + 3));
 
 // Keep a view inside the log, between a few rows and all of it.
 function fit(from, to) {
@@ -281,7 +280,7 @@ function told({ depth, column, width, grey, exact: sure }, { value_min: least, v
 	return `depth ${about}${depth.toFixed(digits)}${unit && ` ${unit}`}, ${where}, ${grey === null ? "a hole" : `value ${about}${value}`}`;
 }
 
-let drags = pull; // what the pointer that is down does
+let drags = pull;
 
 function pull({ y }, before) {
 	return pan((before.y - y) / high());

@@ -3,7 +3,7 @@ import { get } from "./api.js";
 
 const CONNECTIONS = 2;
 const PAUSE_MS = { least: 500, most: 15_000 };
-const waiting = new Map(); // id -> {seen, updates}
+const waiting = new Map();
 let running = 0;
 
 // A caption may be written anew while the picture itself is done.

@@ -1,8 +1,7 @@
 // Caption and labels, written in place; two people do not overwrite each other unawares.
 import { get, post, request } from "./api.js";
-import { button, complaint, confirm, find, icon, make, sends } from "./dom.js";
+import { button, complaint, confirm, find, icon, make, writing } from "./dom.js";
 
-// Fetch {image, etag}.
 export const fetchTagged = (id, signal) => tagged("GET", id, { signal });
 
 async function tagged(method, id, options) {
@@ -44,21 +43,14 @@ function caption({ image, etag }, changed) {
 	}
 
 	function write() {
-		const field = make("textarea", { rows: 3, maxlength: 1000, ariaLabel: "Caption", value: text ?? "" });
-		const save = make("button.main", { title: "Ctrl+Enter" }, "Save");
-		const form = make("form", field, make("div.row", save, button("Cancel", leave)));
-		form.onsubmit = async (event) => {
-			event.preventDefault();
-			save.disabled = true;
-			await patch(id, { caption: field.value.trim() || null }, etag).then(done, (error) => refused(error, save)).catch(complain);
-			save.disabled = false;
-		};
-		field.onkeydown = (event) => {
-			if (sends(event)) form.requestSubmit();
+		const send = (said, save) => patch(id, { caption: said.trim() || null }, etag).then(done, (error) => refused(error, save));
+		const form = writing("Caption", "Save", { rows: 3, maxlength: 1000, value: text ?? "" }, send, button("Cancel", leave));
+		const field = find("textarea", form);
+		field.addEventListener("keydown", (event) => {
 			if (event.key !== "Escape") return;
 			event.preventDefault(); // it would close the picture
 			leave();
-		};
+		});
 		place.replaceChildren(form);
 		field.focus();
 	}
@@ -81,7 +73,6 @@ function caption({ image, etag }, changed) {
 		await post(`api/images/${id}/caption`, human ? { overwrite_human: true } : {});
 		done(await fetchTagged(id));
 	}
-
 }
 
 function missing({ status, error, metadata, caption_error, caption_status }) {

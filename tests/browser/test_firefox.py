@@ -83,7 +83,7 @@ def test_a_desk_selects_by_corner_and_keys(server: Server, firefox: Firefox, pic
     firefox.expect(f"{PICKED} >= 3")
     firefox.press("Escape")
     firefox.press("?")
-    firefox.expect("document.querySelectorAll('dialog.keys[open]').length", 1)
+    firefox.expect("document.querySelectorAll('#keys[open]').length", 1)
 
 
 def test_a_phone_swipes_pinches_and_presses_long(

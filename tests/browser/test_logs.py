@@ -54,7 +54,7 @@ def test_hostile_log_names_stay_text(server: Server, visit: Visit) -> None:
     page.get_by_label("Name of the log").fill(name)
     drop(page, {"hostile.csv": GOOD})
     page.get_by_role("button", name=f"Delete {name}").click()
-    expect(page.locator("#question")).to_have_text(f"Delete the log {name}?")
+    expect(page.locator("#confirm h2")).to_have_text(f"Delete the log {name}?")
     page.get_by_role("button", name="Keep").click()
     page.get_by_role("link", name=name).click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()

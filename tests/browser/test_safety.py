@@ -33,7 +33,7 @@ def test_hostile_words_stay_text_where_they_are_asked_about(server: Server, visi
     expect(page.locator("#confirm p")).to_have_text(HOSTILE)
     page.get_by_role("button", name="Keep").click()
     side.get_by_role("button", name="Delete", exact=True).click()
-    expect(page.locator("#question")).to_have_text(f"Delete {name}?")
+    expect(page.locator("#confirm h2")).to_have_text(f"Delete {name}?")
     page.get_by_role("button", name="Keep").click()
     side.locator(".chip a").click()
     expect(page.get_by_label("Label", exact=True)).to_have_value(HOSTILE)

@@ -49,7 +49,7 @@ def test_keys_select_and_delete(six: Page) -> None:
     six.keyboard.press("Shift+ArrowRight")
     _expect_selected(six, ["1.jpg", "2.jpg", "3.jpg"])
     six.keyboard.press("Delete")
-    expect(six.locator("#question")).to_have_text("Delete 3 pictures?")
+    expect(six.locator("#confirm h2")).to_have_text("Delete 3 pictures?")
     six.locator("#confirm").get_by_role("button", name="Delete").click()
     expect(six.locator("#tiles li")).to_have_count(3)
     expect(six.get_by_role("region", name="Selected pictures")).to_be_hidden()
