@@ -1,4 +1,4 @@
-// Every request to the service: addresses, the envelope, the key.
+// Every request to the service.
 import { ask, make } from "./dom.js";
 
 const SLOT = "imgpipe-key";
@@ -12,7 +12,7 @@ function fault(status, { error, code, details } = {}) {
 	return Object.assign(new Error(words), { status, code, details });
 }
 
-// Make a link of an answer work from here, also when BASE_URL names another host.
+// Links work from here also when BASE_URL names another host.
 export function address(link, query = {}) {
 	const url = new URL(link.slice(Math.max(0, link.lastIndexOf("api/"))), document.baseURI);
 	for (const [name, value] of Object.entries(query)) if (value !== "") url.searchParams.set(name, value);
@@ -21,7 +21,7 @@ export function address(link, query = {}) {
 
 let asking = null;
 
-// Whether there is another key than was sent; it is asked for once for all who need it.
+// Whether there is another key; it is asked for once for all who need it.
 function renewed(sent) {
 	if (key() !== sent) return true;
 	asking ??= askKey().finally(() => { asking = null; });
@@ -37,7 +37,7 @@ async function askKey() {
 	return given;
 }
 
-// Ask, with a key where one is wanted; `progress` hears the part of a `form` that is sent. Throws an error {status, code, details}, as do all that ask.
+// Throws an error {status, code, details}; `progress` hears the part of a `form` that is sent.
 export async function request(method, link, options = {}) {
 	const sent = key();
 	const response = await (options.form ? transfer : plain)(method, link, options);

@@ -1,4 +1,4 @@
-// The page's frame: routes in the hash, the filter, files, the keys that hold everywhere.
+// The page's frame: routes, filter, files, keys that hold everywhere.
 import { find, held, soon, takeFiles } from "./dom.js";
 import * as gallery from "./gallery.js";
 import * as select from "./select.js";
@@ -7,7 +7,7 @@ const PARTS = { gallery: "Pictures", logs: "Depth logs", docs: "API", lost: "Not
 const OPENERS = { logs: () => import("./logs.js"), image: () => import("./picture.js"), docs: () => import("./docs.js") };
 const form = find("#filter");
 let part = "";
-let entered = false; // whether the picture was opened from this page, so that back leads there
+let entered = false; // a picture from this page: back leads there
 let scrolled_px = 0;
 
 function decode(name) {

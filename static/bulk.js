@@ -1,4 +1,4 @@
-// What is done with all that are selected: four at a time, and what fails stays selected.
+// What is done with all that are selected; what fails stays selected.
 import { address, save } from "./api.js";
 import { button, complaint, confirm, counted, find, icon, make, select, sentence } from "./dom.js";
 import * as gallery from "./gallery.js";
@@ -7,7 +7,7 @@ import { failed } from "./tile.js";
 import { adding, changeLabels, labelField } from "./words.js";
 
 const AT_ONCE = 4;
-const IN_LINE = 190; // ids that fit into the line of a request
+const IN_LINE = 190; // ids in the line of a request
 const EXPORTS = { imagefolder: "imagefolder (zip)", webdataset: "webdataset (tar)", sidecar: "pictures and .txt (zip)", jsonl: "texts only (jsonl)" };
 let busy = false;
 

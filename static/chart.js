@@ -1,4 +1,4 @@
-// Drawing a log: the overview at the left, the depth axis, the picture.
+// Drawing a log.
 import { make } from "./dom.js";
 
 export const OVERVIEW = 34; // px wide
@@ -24,7 +24,7 @@ function coloured(tile, lut) {
 	return Object.assign(tile, { lut, canvas }).canvas;
 }
 
-// Draw `view` {from, to} of the tracks [{tiles, keys}] side by side, and a tape {from, to} over it.
+// `view` and `tape` are {from, to}, tracks [{tiles, keys}].
 export function draw(canvas, tracks, view, lut, tape) {
 	const { clientWidth: width, clientHeight: height } = canvas;
 	Object.assign(canvas, { width: width * devicePixelRatio, height: height * devicePixelRatio });
@@ -43,7 +43,7 @@ export function draw(canvas, tracks, view, lut, tape) {
 	if (tape) drawTape(pen, y(tape.from), y(tape.to), width - LEFT);
 }
 
-// Return which track is at `x`, and how far across it, 0 to 1.
+// The track at `x`, and how far across it, 0 to 1.
 export function trackAt(canvas, count, x) {
 	const wide = (canvas.clientWidth - LEFT + GAP) / count;
 	const n = Math.floor((x - LEFT) / wide);

@@ -1,4 +1,4 @@
-// The comments of a picture: read, add, more.
+// The comments of a picture.
 import { get, post, request } from "./api.js";
 import { ago, button, complaint, confirm, make, sentence, writing } from "./dom.js";
 

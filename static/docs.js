@@ -1,4 +1,4 @@
-// The API's documentation, fetched with the key where one is in use.
+// The API's documentation.
 import { downloads, request } from "./api.js";
 import { find } from "./dom.js";
 

@@ -1,4 +1,4 @@
-// Elements and the words in them. Text only ever goes in as text.
+// Elements and words; text only ever goes in as text.
 
 export const find = (selector, root = document) => root.querySelector(selector);
 
@@ -53,7 +53,7 @@ export function takeFiles(input, part, take) {
 	for (const name of ["dragover", "dragleave", "drop"]) addEventListener(name, onDrag);
 }
 
-// Copy, also where the page came without TLS; resolves to whether it worked.
+// The clipboard wants TLS; resolves to whether it worked.
 export async function copy(text) {
 	if (await navigator.clipboard?.writeText(text).then(() => true, () => false)) return true;
 	const field = make("textarea.unseen", { value: text });
@@ -102,7 +102,6 @@ export function writing(ariaLabel, yes, attributes, send, ...more) {
 	return form;
 }
 
-// A part that this server lacks is no fault of the reader's.
 export const sentence = (error, part = "This") =>
 	error.code === "not_found" ? `${part} is not available on this server.` : error.message;
 

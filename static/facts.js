@@ -1,4 +1,4 @@
-// What is known of a picture, in words of people who take them.
+// What is known of a picture, in photographers' words.
 import { ago, bytes, count, duration, make, table, terms } from "./dom.js";
 
 const MAP = "https://www.openstreetmap.org/";
@@ -22,7 +22,7 @@ export function facts({ metadata, exif, caption_source: source, uploaded_at, pro
 }
 
 function taken(datetime) {
-	const date = new Date(`${datetime}Z`); // the camera's own time, told as it is
+	const date = new Date(`${datetime}Z`); // the camera's own time
 	if (Number.isNaN(date.getTime())) return datetime.replace("T", " ");
 	return date.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short", timeZone: "UTC" });
 }
@@ -46,7 +46,6 @@ function exposure(tags) {
 	].filter(Boolean).join(", ");
 }
 
-// The service tells coordinates only where it is set to.
 function place({ GPSLatitude: latitude, GPSLatitudeRef: ns, GPSLongitude: longitude, GPSLongitudeRef: ew }) {
 	const [lat, lon] = [degrees(latitude, ns === "S"), degrees(longitude, ew === "W")];
 	if (lat === null || lon === null) return null;

@@ -1,4 +1,4 @@
-// The gallery: pages loaded ahead, each picture once, new ones on top, processing ones live.
+// The gallery: pages loaded ahead, new ones on top, processing ones live.
 import { get, post, request } from "./api.js";
 import { button, counted, find, sentence } from "./dom.js";
 import * as mosaic from "./mosaic.js";
@@ -6,16 +6,16 @@ import * as stats from "./stats.js";
 import * as tile from "./tile.js";
 import { busy, watch } from "./watch.js";
 
-const TILE = innerWidth < 720 ? 24_000 : 45_000; // px of the window a picture: the first look stays small
+const TILE = innerWidth < 720 ? 24_000 : 45_000; // px of the window a picture, at first
 const PAGE = { least: 60, most: 500 };
 const AHEAD = 2;
 
 const { items } = mosaic;
 const more = find("#more");
-const known = new Map(); // id -> record; null of what is gone, which an older list may still name
+const known = new Map(); // id -> record; null of what is gone
 const watched = new Set();
 export const filter = { q: "", status: "", label: "" };
-let walk = null; // through the pages of the present filter: where to go on, and how to stop
+let walk = null; // through the pages of the filter
 
 mosaic.hear({
 	create: (item) => tile.create(item, query()),
@@ -86,7 +86,7 @@ export async function again(id, act, json) {
 	return image;
 }
 
-// Delete a picture; one that is gone already is no fault.
+// One that is gone already is no fault.
 export async function erase(id) {
 	await request("DELETE", `api/images/${id}`).catch((error) => {
 		if (error.status !== 404) throw error;

@@ -1,4 +1,4 @@
-// Fingers, mouse and wheel on an element. Places are {x, y} in CSS px from its top left corner.
+// Fingers, mouse and wheel; places {x, y} in CSS px from the element's corner.
 
 function place({ clientX, clientY, currentTarget }) {
 	const { left, top } = currentTarget.getBoundingClientRect();
@@ -10,7 +10,7 @@ function middle(pressed) {
 	return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, spread: Math.max(10, Math.hypot(a.x - b.x, a.y - b.y)) };
 }
 
-// `drag` and `pinch` hear where it was before as well, `wheel` of px; a false `press` is none.
+// `drag` and `pinch` hear where it was before, too; a false `press` is none.
 export function listen(element, { press, drag, pinch, hover, release, wheel, twice }) {
 	const pressed = new Map();
 	element.onpointerdown = (event) => {

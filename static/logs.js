@@ -1,4 +1,4 @@
-// Depth logs: the list of what is stored, and the way in for a CSV.
+// The list of depth logs, and the way in.
 import { get, request } from "./api.js";
 import { button, confirm, count, find, make, sentence, table, takeFiles } from "./dom.js";
 import { uploading } from "./uploads.js";

@@ -1,13 +1,13 @@
-// Rows of pictures: all of them are laid out, only those near the window have elements.
+// Rows of pictures: all are laid out, those near the window have elements.
 import { find, soon } from "./dom.js";
 import * as tile from "./tile.js";
 
 const GAP = 12;
 const FOOT = 28;
 const HEAD = 34;
-const HIGH = { wide: 200, narrow: 116, from: 720 }; // px; the narrow one below a width of `from`
-const STRETCH = { full: 1.15, most: 1.35 }; // of that height: what closes a row, what a row may grow to
-const FLING = 0.6; // windows a frame, from which on pictures only pass by
+const HIGH = { wide: 200, narrow: 116, from: 720 }; // px; narrow below `from`
+const STRETCH = { full: 1.15, most: 1.35 }; // of that height: closes a row, may be grown to
+const FLING = 0.6; // windows a frame: pictures only pass by
 
 export const list = find("#tiles");
 export const items = [];
@@ -18,7 +18,7 @@ let seen_px = 0;
 let calm = 0;
 const hooks = {};
 
-// `create` and `load` hear of tiles, `below` how many px are laid out below the window.
+// `below` hears how many px are laid out below the window.
 export const hear = (more) => Object.assign(hooks, more);
 
 const starts = (n) => n === 0 || items[n].day !== items[n - 1].day;
@@ -66,7 +66,7 @@ function layOut(begin, top) {
 	}
 }
 
-// Lay out from item `first` on; what the reader sees stays where it is.
+// Lay out anew from item `first` on; what is seen stays in place.
 export function arrange(first = 0) {
 	width = list.clientWidth;
 	if (!width) return;
@@ -114,7 +114,7 @@ export function reveal(n) {
 	return made.get(items[n]);
 }
 
-// Return the item `step` rows below item `n`, nearest to its middle.
+// The item `step` rows below item `n`, nearest to its middle.
 export function beside(n, step) {
 	const middles = ({ places }) => places.map(({ left, width }) => left + width / 2);
 	const at = rowOf(n);
@@ -139,7 +139,7 @@ function draw() {
 for (const name of ["scroll", "resize"]) addEventListener(name, soon(draw), { passive: true });
 new ResizeObserver(() => list.clientWidth !== width && arrange()).observe(list);
 
-// The rows a window above and below, and that of the tile with the focus.
+// The rows around, and that of the tile with the focus.
 function near(top) {
 	const from = lowest((row) => bottom(row) > top - innerHeight);
 	const to = lowest((row) => row.top > top + 2 * innerHeight);

@@ -1,4 +1,4 @@
-// One picture over the whole window: the stage, and beside it what is known and said.
+// One picture: the stage, and what is known and said.
 import { address, downloads, get, key, request, show } from "./api.js";
 import { open as openComments } from "./comments.js";
 import { button, complaint, confirm, find, held, icon, make } from "./dom.js";

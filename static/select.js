@@ -1,4 +1,4 @@
-// Which tile the keyboard is on, and which pictures are selected.
+// Which tile has the keyboard, which pictures are selected.
 import { find, held } from "./dom.js";
 import * as gallery from "./gallery.js";
 import * as mosaic from "./mosaic.js";
@@ -6,7 +6,7 @@ import * as mosaic from "./mosaic.js";
 const LONG_MS = 450;
 const SLACK_PX = 10;
 const { items, list } = mosaic;
-export const selected = new Set(); // records, in the order of selecting
+export const selected = new Set();
 let anchor = null;
 let stop = null;
 
@@ -57,7 +57,7 @@ list.addEventListener("click", (event) => {
 	if (picks) focus(tile.n);
 });
 
-// A long press selects, without the click and the menu that follow it.
+// A long press selects, without the click and menu after it.
 let press = null;
 const lift = () => clearTimeout(press?.timer);
 list.onpointerdown = (event) => {
@@ -87,7 +87,7 @@ list.addEventListener("focusin", (event) => {
 	keepStop();
 });
 
-// Let the Tab key find a tile, whichever have elements just now.
+// The Tab key finds a tile, whichever have elements just now.
 function keepStop() {
 	if (find("a[tabindex='0']", list)) return;
 	const tile = mosaic.element(stop) ?? find("li", list);

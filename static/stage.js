@@ -1,4 +1,4 @@
-// The stage of a picture: fitted, zoomed, moved, swiped. Sizes in CSS px, `scale` a pixel of the picture.
+// A picture fitted, zoomed, moved, swiped. `scale` is CSS px a pixel of it.
 import { show as load } from "./api.js";
 import { find, make } from "./dom.js";
 import { listen } from "./gestures.js";
@@ -16,7 +16,7 @@ let [scale, left, top, swiped_px] = [1, 0, 0, 0];
 let fitted = true;
 let turn, tell;
 
-// `turned` hears of swipes, -1 or 1; `told` of the zoom, in screen pixels a pixel.
+// `turned` hears of swipes, -1 or 1, `told` of the zoom.
 export function hear(turned, told) {
 	[turn, tell] = [turned, told];
 }
@@ -45,14 +45,13 @@ export function show(shown) {
 
 function put(link, alt, onload) {
 	const img = make("img", { alt, draggable: false, onload });
-	img.onerror = () => img.remove(); // discarded, or of a kind that this browser cannot show
+	img.onerror = () => img.remove(); // discarded, or of an unknown kind
 	sheet.append(img);
 	load(img, link, stop.signal);
 }
 
 const longest = () => Math.max(picture.width, picture.height);
 
-// Fetch the original once the medium has too few pixels.
 function sharpen() {
 	const [medium, second] = sheet.children;
 	if (second || !medium?.complete || longest() * Math.min(1, scale * devicePixelRatio) <= MEDIUM_PX) return;

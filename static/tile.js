@@ -1,10 +1,10 @@
-// A picture in the gallery: what is kept of it, and its element.
+// A picture in the gallery.
 import { show } from "./api.js";
 import { dayName, dayOf, find, make } from "./dom.js";
 
 const RATIO = { least: 0.5, most: 2.6 };
 
-// Keep of a list item what the gallery needs: there may be 50,000.
+// What the gallery keeps: there may be 50,000.
 export function record({ image_id: id, original_name: name, status, error, caption, caption_status, color, metadata, uploaded_at }) {
 	const { width, height, format, datetime } = metadata ?? {};
 	const ratio = width ? Math.min(RATIO.most, Math.max(RATIO.least, width / height)) : 1;

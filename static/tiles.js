@@ -1,14 +1,14 @@
-// A log in grey pieces: level k cuts its depths into 2**k tiles of at most 512 rows.
+// A log in pieces: level k cuts its depths into 2**k tiles of at most 512 rows.
 import { request } from "./api.js";
 
 const ROWS = 512;
 const KEPT = 96;
 const IN_FLIGHT = 3;
-const PAUSE_MS = 80; // what is only passed over is never asked for
+const PAUSE_MS = 80; // what is passed over is not asked for
 
 const split = (key) => key.split("/").map(Number);
 
-// `how` goes along with every request; `changed` hears of what has come, and of errors.
+// `changed` hears of what has come, and of errors.
 export function tilesOf(log, how, changed) {
 	const kept = new Map(); // "level/index" -> tile, the least used first
 	const flying = new Map();
@@ -35,13 +35,13 @@ export function tilesOf(log, how, changed) {
 		return [top + index * span, top + (index + 1) * span];
 	}
 
-	// The tile or, until it has come, the finest one above it that has.
+	// The tile or, until it has come, a coarser one.
 	function best(key) {
 		const [level, index] = split(key);
 		return kept.get(key) ?? (level ? best(`${level - 1}/${index >> 1}`) : null);
 	}
 
-	// Fetch these and the overview, and nothing else.
+	// Fetch these and the overview alone.
 	function want(keys) {
 		wanted = [...new Set(["0/0", ...keys])];
 		for (const [key, stop] of flying) if (!wanted.includes(key)) stop.abort();

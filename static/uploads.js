@@ -1,4 +1,4 @@
-// Uploads: three in flight; what fails folds into one line, with a retry where it can help.
+// Uploads; what fails folds into one line, with a retry where it can help.
 import { post } from "./api.js";
 import { button, count, counted, find, icon, make } from "./dom.js";
 
@@ -7,7 +7,7 @@ const IN_FLIGHT = 3;
 // Whether the same file may go through at another time.
 const passing = ({ status }) => [0, 401, 408, 409, 429].includes(status) || status >= 500;
 
-// Return what takes files for `path`: `fields(file)` go along, `done(answer)` hears of it, `explain(error)` adds to a refusal.
+// Return what takes files; `explain(error)` adds to a refusal.
 export function uploading(place, { path, fields, done, explain }) {
 	const waiting = [];
 	let flying = 0;

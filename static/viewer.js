@@ -1,11 +1,12 @@
-// The viewer of a depth log, or of two on one depth.
+// A depth log, or two on one depth.
 import { address, downloads, get, save } from "./api.js";
 import { colours, draw, drawHistogram, LEFT, OVERVIEW, trackAt } from "./chart.js";
-import { controls, METRES } from "./controls.js";
-import { button, copy, held, make, sentence, soon } from "./dom.js";
+import { button, copy, held, make, select, sentence, soon } from "./dom.js";
 import { listen } from "./gestures.js";
 import { tilesOf } from "./tiles.js";
 
+const METRES = { m: 1, ft: 0.3048, in: 0.0254, "0.1in": 0.00254 };
+const SCALES = [10, 20, 50, 100, 200, 500, 1000];
 const LEAST_ROWS = 8;
 const PX_M = 0.0254 / 96; // a CSS pixel on paper
 const ACROSS = { degrees: ["0°", "90°", "180°", "270°", "360°"], compass: ["N", "E", "S", "W", "N"] };
@@ -18,18 +19,15 @@ const canvas = make("canvas.log", { tabIndex: 0, role: "slider", ariaOrientation
 const reading = make("output");
 const swatch = make("img", { alt: "Colours from the least value to the greatest" });
 const legend = make("span.legend");
-const zooms = [["+", 2, "Zoom in"], ["−", 0.5, "Zoom out"], ["Whole log", 0, "Whole log"]].map(([text, factor, ariaLabel]) =>
-	button(text, () => zoom(factor), { ariaLabel }));
 const histogram = make("canvas.histogram", { width: 64, height: 32, role: "img", ariaLabel: "How often each grey is there" });
 const tapes = button("Tape", () => measuring(!byTape()), { ariaPressed: "false" });
 const png = make("a.button", "Download PNG");
 const link = button("Copy link", copyLink);
-const acts = [tapes, png, button("Figure", figure), link];
 const byTape = () => tapes.ariaPressed === "true";
 
-let form, logs, maps, lut, tape, view; // `view` is {from, to}, the edges of its rows
+let form, logs, maps, lut, tape, view; // `view`: {from, to}, the edges of its rows
 let tracks = [];
-let step, half, top, bottom, extent, unit, digits; // of all tracks: depths
+let step, half, top, bottom, extent, unit, digits;
 
 heads.style.paddingLeft = `${LEFT}px`;
 
@@ -44,7 +42,7 @@ export async function open(place, name, query) {
 		]);
 		if (!note.isConnected) return;
 		[logs, maps] = [[log, second].filter(Boolean), found];
-		form = controls(log, all.map((one) => one.log), maps, zooms, histogram, acts, (field) => (CHANGES[field] ?? rebuild)());
+		form = controls(log, all.map((one) => one.log));
 		begin(log, query);
 		place.replaceChildren(...head, form, make("div.viewer", heads, canvas, make("div.under", reading, legend)), make("p.soft", { id: "help" }, HELP));
 	} catch (error) {
@@ -53,6 +51,27 @@ export async function open(place, name, query) {
 }
 
 const getLog = async (name) => (await get(`api/frames/logs/${encodeURIComponent(name)}`)).data;
+
+function controls({ log, depth_unit: own }, names) {
+	const field = (text, input, hidden = false) => make("label.field", { hidden }, text, input);
+	const choice = (name, ...options) => select({ name }, options.map((one) => [one].flat()));
+	const input = (name, more) => make("input", { name, ...more });
+	const depth = { type: "number", step: "any" };
+	const units = Object.keys(METRES).filter((one) => one !== own);
+	const others = names.filter((one) => one !== log);
+	return make("form.tools", { onsubmit: (event) => event.preventDefault(), onchange: ({ target }) => (CHANGES[target.name] ?? rebuild)() },
+		field("From", input("from", depth)), field("To", input("to", depth)),
+		button("+", () => zoom(2), { ariaLabel: "Zoom in" }), button("−", () => zoom(0.5), { ariaLabel: "Zoom out" }), button("Whole log", () => zoom(0)),
+		field("Scale", choice("scale", ["", "1:"], ...SCALES.map((one) => [one, `1:${one}`]))),
+		field("Unit", choice("unit", ["", own ?? "as stored"], ...units), !own),
+		field("Colours", choice("map", ...maps.flatMap(({ name }) => [name, [`${name}_r`, `${name} reversed`]]))),
+		field("Contrast", choice("contrast", ["", "as stored"], "linear", "equalize")),
+		field("Window", input("window", { ...depth, min: 0, placeholder: "whole log" })),
+		field("Percentiles", input("percentiles", { placeholder: "2,98", pattern: "[0-9.]+,[0-9.]+" })), histogram,
+		field("Across", choice("across", ["", "columns"], "degrees", ["compass", "N E S W"])),
+		field("Beside it", choice("beside", ["", "–"], ...others), !others.length),
+		tapes, png, button("Figure", figure), link);
+}
 
 export function leave() {
 	for (const { tiles } of tracks) tiles.want([]);
@@ -156,7 +175,7 @@ function typed() {
 	go(form.from.valueAsNumber - half, form.to.valueAsNumber + half);
 }
 
-// How long a pixel is in the log, of its length on paper.
+// How long a pixel is in the log to that on paper.
 const ratio = () => (span() * METRES[unit || "m"]) / high() / PX_M;
 
 function toScale() {
@@ -173,7 +192,6 @@ function go(from, to) {
 
 const exact = (depth) => Number(depth.toFixed(digits + 3));
 
-// Keep a view inside the log, between a few rows and all of it.
 function fit(from, to) {
 	const size = Math.min(extent, Math.max(Math.abs(to - from) || 0, step * LEAST_ROWS));
 	const first = Math.min(Math.max((from + to - size) / 2 || 0, top), bottom - size);
@@ -290,7 +308,7 @@ function goTo({ y }) {
 	pan((top + (y / high()) * extent - view.from) / span() - 0.5);
 }
 
-// One finger scrolls the page, two move the log; a press on the overview means "go there".
+// One finger scrolls the page, two move the log.
 listen(canvas, {
 	press(at, { shiftKey, pointerType }) {
 		const begun = depthAt(at.y);

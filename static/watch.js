@@ -1,4 +1,4 @@
-// Live status: long polls, on two connections at most.
+// Live status by long polls.
 import { get } from "./api.js";
 
 const CONNECTIONS = 2;
@@ -6,7 +6,6 @@ const PAUSE_MS = { least: 500, most: 15_000 };
 const waiting = new Map();
 let running = 0;
 
-// A caption may be written anew while the picture itself is done.
 export const busy = ({ status, caption_status, caption_error }) => status === "processing" || (caption_status === "pending" && !caption_error);
 
 // Tell `update` of a picture until it is done; null when it is gone.
@@ -32,9 +31,9 @@ async function run() {
 	running -= 1;
 }
 
-// False when there was no answer, or one at once and no news: slow down.
+// False where there was no news at once: slow down.
 async function poll(id, { seen, updates }) {
-	const wait = seen ? 20 : 2; // s; the first look is short: thumbnails come before captions
+	const wait = seen ? 20 : 2; // s; thumbnails come before captions
 	const began_ms = performance.now();
 	const { data, status } = await get(`api/images/${id}`, { wait }).catch((error) => error);
 	const gone = status === 404;

@@ -1,4 +1,4 @@
-// Caption and labels, written in place; two people do not overwrite each other unawares.
+// Caption and labels, written in place.
 import { get, post, request } from "./api.js";
 import { button, complaint, confirm, find, icon, make, writing } from "./dom.js";
 
@@ -22,7 +22,7 @@ export async function changeLabels(id, change, known) {
 
 export const adding = (names) => (labels) => [...new Set([...labels, ...names])];
 
-// `changed` hears of the new {image, etag}, and where the keyboard goes on.
+// `changed` hears of {image, etag}, and where the keyboard goes on.
 export const words = (known, changed) => [caption(known, changed), labels(known, changed)];
 
 function caption({ image, etag }, changed) {
