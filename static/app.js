@@ -28,7 +28,7 @@ async function follow() {
 	turnTo(lost ? "lost" : first in PARTS ? first : "gallery");
 	if (first !== "image" || lost) find("#picture").close("left");
 	if (part === "gallery") {
-		fillForm(query);
+		for (const name of Object.keys(gallery.filter)) form[name].value = query[name] ?? "";
 		gallery.open(query);
 	}
 	if (lost) return;
@@ -47,10 +47,6 @@ function turnTo(shown) {
 	if (part && shown !== part) find("main").focus({ preventScroll: true });
 	if (shown !== part) scrollTo(0, shown === "gallery" ? scrolled_px : 0);
 	part = shown;
-}
-
-function fillForm(wanted) {
-	for (const name of Object.keys(gallery.filter)) form[name].value = wanted[name] ?? "";
 }
 
 function replace(hash) {
@@ -86,23 +82,13 @@ find("#skip").onclick = (event) => {
 	event.preventDefault();
 	find("main").focus();
 };
-// A link cannot send a key, so the documentation is shown in here.
-find("[data-part=docs]").onclick = (event) => {
-	if (held(event) || event.shiftKey) return;
-	event.preventDefault();
-	location.hash = "#/docs";
-};
+const showKeys = async () => (await import("./help.js")).open();
 find("#show-keys").onclick = showKeys;
-
 let bar = null;
 addEventListener("selected", async () => {
 	if (select.selected.size) bar ??= import("./bulk.js");
 	(await bar)?.show();
 });
-
-async function showKeys() {
-	(await import("./help.js")).open();
-}
 
 onkeydown = (event) => {
 	if (event.defaultPrevented || event.target.matches("input:not([type=checkbox]), textarea")) return;

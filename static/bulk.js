@@ -46,7 +46,7 @@ const settle = () => find(".bad", bar)?.remove();
 
 function exportAll() {
 	const format = exports.value;
-	const suffix = { webdataset: "tar", jsonl: "jsonl" }[format] ?? "zip";
+	const [, suffix] = EXPORTS[format].match(/\((.+)\)/);
 	const ids = [...selected].map(({ id }) => id);
 	exports.value = "";
 	return busily("Exporting", async () => {

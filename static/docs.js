@@ -1,4 +1,4 @@
-// The API's documentation.
+// The API's documentation: a link to it could not send a key.
 import { downloads, request } from "./api.js";
 import { find } from "./dom.js";
 

@@ -26,7 +26,7 @@ export const button = (text, onclick, ...more) => make("button", { type: "button
 export const icon = (sign, ariaLabel, onclick) => button(sign, onclick, { ariaLabel, className: "quiet" });
 
 export const select = (attributes, options) =>
-	make("select", attributes, options.map(([value, text = value]) => make("option", { value }, text)));
+	make("select", attributes, options.map((one) => [one].flat()).map(([value, text = value]) => make("option", { value }, text)));
 
 export const terms = (pairs) => pairs.map(([term, value]) => make("div", make("dt", term), make("dd", value)));
 

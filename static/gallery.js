@@ -17,7 +17,7 @@ const watched = new Set();
 export const filter = { q: "", status: "", label: "" };
 let walk = null; // through the pages of the filter
 
-mosaic.hear({
+Object.assign(mosaic.hooks, {
 	create: (item) => tile.create(item, query()),
 	load(element, item) {
 		tile.load(element, item);
@@ -86,7 +86,6 @@ export async function again(id, act, json) {
 	return image;
 }
 
-// One that is gone already is no fault.
 export async function erase(id) {
 	await request("DELETE", `api/images/${id}`).catch((error) => {
 		if (error.status !== 404) throw error;

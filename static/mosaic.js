@@ -11,30 +11,17 @@ const FLING = 0.6; // windows a frame: pictures only pass by
 
 export const list = find("#tiles");
 export const items = [];
-const made = new Map(); // item -> element, of what is near
+const made = new Map(); // item -> element
 const rows = []; // {top, height, begin, end, head, places, first}
 let width = 0;
 let seen_px = 0;
 let calm = 0;
-const hooks = {};
-
-// `below` hears how many px are laid out below the window.
-export const hear = (more) => Object.assign(hooks, more);
+export const hooks = {}; // `below` hears how many px are laid out below the window
 
 const starts = (n) => n === 0 || items[n].day !== items[n - 1].day;
 const bottom = (row) => (row ? row.top + row.head + row.height + FOOT : 0);
 const listTop = () => list.getBoundingClientRect().top;
-const rowOf = (n) => lowest((row) => row.end > n);
-
-function lowest(test) {
-	let [low, high] = [0, rows.length];
-	while (low < high) {
-		const middle = (low + high) >> 1;
-		if (test(rows[middle])) high = middle;
-		else low = middle + 1;
-	}
-	return low;
-}
+const rowOf = (n) => rows.findIndex((row) => row.end > n);
 
 function layOut(begin, top) {
 	const high = width < HIGH.from ? HIGH.narrow : HIGH.wide;
@@ -71,8 +58,8 @@ export function arrange(first = 0) {
 	width = list.clientWidth;
 	if (!width) return;
 	const above = -listTop();
-	const anchor = !first && above > 0 && rows[lowest((row) => bottom(row) > above)];
-	const kept = Math.max(0, Math.min(rowOf(first - 1), rows.length - 1));
+	const anchor = !first && above > 0 && rows.find((row) => bottom(row) > above);
+	const kept = Math.max(0, rowOf(first - 1));
 	const { begin, top } = rows[kept] ?? { begin: 0, top: 0 };
 	rows.splice(kept, Infinity, ...layOut(begin, top));
 	list.style.height = `${bottom(rows.at(-1))}px`;
@@ -139,14 +126,9 @@ function draw() {
 for (const name of ["scroll", "resize"]) addEventListener(name, soon(draw), { passive: true });
 new ResizeObserver(() => list.clientWidth !== width && arrange()).observe(list);
 
-// The rows around, and that of the tile with the focus.
 function near(top) {
-	const from = lowest((row) => bottom(row) > top - innerHeight);
-	const to = lowest((row) => row.top > top + 2 * innerHeight);
-	const focus = list.contains(document.activeElement) ? rowOf(document.activeElement.closest("li").n) : from;
-	const own = focus < from || focus >= to ? rows.slice(focus, focus + 1) : [];
-	const all = rows.slice(from, to);
-	return focus < from ? [...own, ...all] : [...all, ...own];
+	const focus = rowOf(find("li:focus-within", list)?.n);
+	return rows.filter((row, n) => n === focus || (bottom(row) > top - innerHeight && row.top <= top + 2 * innerHeight));
 }
 
 function show(near, flung) {

@@ -1,6 +1,5 @@
 // One picture: the stage, and what is known and said.
-import { address, downloads, get, key, request, show } from "./api.js";
-import { open as openComments } from "./comments.js";
+import { downloads, get, show } from "./api.js";
 import { button, complaint, confirm, find, held, icon, make } from "./dom.js";
 import { facts } from "./facts.js";
 import * as gallery from "./gallery.js";
@@ -8,7 +7,7 @@ import { focusOn } from "./select.js";
 import * as stage from "./stage.js";
 import { failed, record, thumbnail } from "./tile.js";
 import { busy, watch } from "./watch.js";
-import { fetchTagged, words } from "./words.js";
+import { comments, fetchTagged, words } from "./words.js";
 
 const FOLDED = "imgpipe-folded";
 const dialog = find("#picture");
@@ -44,10 +43,10 @@ export async function open(id, query, ways) {
 	name(item?.name ?? "Loading…");
 	side.replaceChildren();
 	stage.show(item?.width ? staged(item) : "Loading…");
-	tellNeighbours();
+	const around = neighbours();
 	try {
 		draw(await fetchTagged(id, signal), !item?.width);
-		ahead();
+		for (const one of await around) if (one?.width) show(make("img"), thumbnail(one.id));
 	} catch (error) {
 		if (signal.aborted) return;
 		name("No picture");
@@ -71,7 +70,7 @@ function draw(known, fresh) {
 	name(image.original_name);
 	side.replaceChildren(...Object.values(place), remarks);
 	fill(place, known, fresh);
-	openComments(remarks, image.image_id);
+	comments(remarks, image.image_id);
 	if (image.metadata) showAlike(place.alike, image.image_id);
 }
 
@@ -133,23 +132,15 @@ async function turn(step) {
 	if (next && shown === from && dialog.open) way.go(next.id);
 }
 
-async function tellNeighbours() {
+async function neighbours() {
 	const id = shown;
 	const found = [await gallery.neighbour(id, -1), await gallery.neighbour(id, 1)];
-	if (shown !== id) return;
+	if (shown !== id) return [];
 	sides.forEach((one, n) => {
 		if (!found[n] && document.activeElement === one) close.focus();
 		one.hidden = !found[n];
 	});
-}
-
-async function ahead() {
-	for (const step of [1, -1]) {
-		const next = await gallery.neighbour(shown, step);
-		if (!next?.width) continue;
-		if (key()) request("GET", thumbnail(next.id)).then((answer) => answer.blob()).catch(() => {});
-		else make("img", { src: address(thumbnail(next.id)) });
-	}
+	return found;
 }
 
 function setFolded(folded) {

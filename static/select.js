@@ -45,8 +45,12 @@ export function clear() {
 	tell();
 }
 
-list.addEventListener("click", (event) => {
+list.onclick = (event) => {
 	const tile = tileOf(event);
+	if (press?.done) {
+		press = null;
+		return event.preventDefault();
+	}
 	if (!tile) return;
 	const picks = event.target.matches(".pick");
 	const byHand = event.detail > 0; // Enter opens, also while some are selected
@@ -55,7 +59,7 @@ list.addEventListener("click", (event) => {
 	if (event.shiftKey && anchor) extend(tile.n);
 	else toggle(tile.n);
 	if (picks) focus(tile.n);
-});
+};
 
 // A long press selects, without the click and menu after it.
 let press = null;
@@ -70,12 +74,6 @@ list.onpointermove = ({ clientX, clientY }) => {
 	if (press && Math.hypot(clientX - press.x, clientY - press.y) > SLACK_PX) lift();
 };
 list.onpointerup = list.onpointercancel = lift;
-list.addEventListener("click", (event) => {
-	if (!press?.done) return;
-	press = null;
-	event.preventDefault();
-	event.stopImmediatePropagation();
-}, { capture: true });
 list.oncontextmenu = (event) => {
 	if (press && event.pointerType !== "mouse") event.preventDefault();
 };
@@ -87,14 +85,13 @@ list.addEventListener("focusin", (event) => {
 	keepStop();
 });
 
-// The Tab key finds a tile, whichever have elements just now.
 function keepStop() {
 	if (find("a[tabindex='0']", list)) return;
 	const tile = mosaic.element(stop) ?? find("li", list);
 	if (tile) find("a", tile).tabIndex = 0;
 }
 
-mosaic.hear({ drawn: keepStop });
+mosaic.hooks.drawn = keepStop;
 
 function focus(n) {
 	const element = mosaic.reveal(n);

@@ -8,7 +8,7 @@ let shown = 0;
 export async function load() {
 	const number = ++asked;
 	const { data } = await get("api/stats").catch(() => ({}));
-	if (!data || number < shown) return; // out of turn
+	if (!data || number < shown) return;
 	shown = number;
 	const { total, success, processing, failed, success_rate, avg_processing_time_ms: average_ms } = data;
 	const line = [counted(total, "picture"), processing && `${count(processing)} processing`, failed && `${count(failed)} failed`];

@@ -41,7 +41,6 @@ export function tilesOf(log, how, changed) {
 		return kept.get(key) ?? (level ? best(`${level - 1}/${index >> 1}`) : null);
 	}
 
-	// Fetch these and the overview alone.
 	function want(keys) {
 		wanted = [...new Set(["0/0", ...keys])];
 		for (const [key, stop] of flying) if (!wanted.includes(key)) stop.abort();

@@ -10,13 +10,11 @@ const passing = ({ status }) => [0, 401, 408, 409, 429].includes(status) || stat
 // Return what takes files; `explain(error)` adds to a refusal.
 export function uploading(place, { path, fields, done, explain }) {
 	const waiting = [];
-	let flying = 0;
-	let ready = 0;
 	const faults = new Map();
-	const rows = make("ul", { ariaLabel: "Uploads" });
+	let [flying, ready] = [0, 0];
+	const [rows, list] = ["Uploads", "Failed uploads"].map((ariaLabel) => make("ul", { ariaLabel }));
 	const line = make("summary");
 	const again = button("Retry", () => retry(...faults.keys()));
-	const list = make("ul", { ariaLabel: "Failed uploads" });
 	const failed = make("details.faults", { hidden: true }, line,
 		make("div.row", again, button("Dismiss all", () => dismiss(...faults.keys()))), list);
 	place.append(rows, failed);
@@ -39,14 +37,12 @@ export function uploading(place, { path, fields, done, explain }) {
 		const row = make("li", make("b", file.name), bar);
 		rows.append(row);
 		const progress = (part) => (part < 1 ? bar.setAttribute("value", part) : bar.removeAttribute("value"));
-		try {
-			const form = new FormData();
-			for (const [name, value] of Object.entries({ ...fields?.(file), file })) form.append(name, value);
-			done(await post(path, null, { form, progress }));
+		const form = new FormData();
+		for (const [name, value] of Object.entries({ ...fields?.(file), file })) form.append(name, value);
+		await post(path, null, { form, progress }).then((answer) => {
 			ready += 1;
-		} catch (error) {
-			fail(file, error);
-		}
+			done(answer);
+		}, (error) => fail(file, error));
 		row.remove();
 		flying -= 1;
 		fly();

@@ -10,7 +10,7 @@ const SCALES = [10, 20, 50, 100, 200, 500, 1000];
 const LEAST_ROWS = 8;
 const PX_M = 0.0254 / 96; // a CSS pixel on paper
 const ACROSS = { degrees: ["0°", "90°", "180°", "270°", "360°"], compass: ["N", "E", "S", "W", "N"] };
-const HELP = "Drag or scroll to move (with two fingers on a touch screen), pinch or Ctrl + scroll to zoom, Shift + drag to measure; ? lists the keys.";
+const HELP = "Drag or scroll to move (two fingers on a touch screen), pinch or Ctrl + scroll to zoom, Shift + drag to measure; ? lists the keys.";
 const PANS = { ArrowUp: -0.15, ArrowDown: 0.15, PageUp: -0.9, PageDown: 0.9, Home: -Infinity, End: Infinity };
 const ZOOMS = { "+": 1.6, "=": 1.6, "-": 1 / 1.6, 0: 0 };
 
@@ -22,7 +22,6 @@ const legend = make("span.legend");
 const histogram = make("canvas.histogram", { width: 64, height: 32, role: "img", ariaLabel: "How often each grey is there" });
 const tapes = button("Tape", () => measuring(!byTape()), { ariaPressed: "false" });
 const png = make("a.button", "Download PNG");
-const link = button("Copy link", copyLink);
 const byTape = () => tapes.ariaPressed === "true";
 
 let form, logs, maps, lut, tape, view; // `view`: {from, to}, the edges of its rows
@@ -54,7 +53,7 @@ const getLog = async (name) => (await get(`api/frames/logs/${encodeURIComponent(
 
 function controls({ log, depth_unit: own }, names) {
 	const field = (text, input, hidden = false) => make("label.field", { hidden }, text, input);
-	const choice = (name, ...options) => select({ name }, options.map((one) => [one].flat()));
+	const choice = (name, ...options) => select({ name }, options);
 	const input = (name, more) => make("input", { name, ...more });
 	const depth = { type: "number", step: "any" };
 	const units = Object.keys(METRES).filter((one) => one !== own);
@@ -70,7 +69,7 @@ function controls({ log, depth_unit: own }, names) {
 		field("Percentiles", input("percentiles", { placeholder: "2,98", pattern: "[0-9.]+,[0-9.]+" })), histogram,
 		field("Across", choice("across", ["", "columns"], "degrees", ["compass", "N E S W"])),
 		field("Beside it", choice("beside", ["", "–"], ...others), !others.length),
-		tapes, png, button("Figure", figure), link);
+		tapes, png, button("Figure", figure), button("Copy link", copyLink));
 }
 
 export function leave() {
@@ -202,13 +201,13 @@ const rows = () => ({ from: exact(view.from + half), to: exact(view.to - half) }
 
 async function recolour() {
 	const { value } = form.map;
-	const [name, reversed] = value.split("_r");
-	const { preview } = maps.find((map) => map.name === name);
+	const reversed = value.endsWith("_r");
+	const { preview } = maps.find(({ name }) => value === (reversed ? `${name}_r` : name));
 	const found = await colours(preview);
 	if (value !== form.map.value) return;
-	lut = reversed === undefined ? found : found.toReversed();
+	lut = reversed ? found.toReversed() : found;
 	swatch.src = preview;
-	swatch.className = reversed === undefined ? "" : "turned";
+	swatch.className = reversed ? "turned" : "";
 	redraw();
 }
 
@@ -225,8 +224,8 @@ const redraw = soon(() => {
 new ResizeObserver(redraw).observe(canvas);
 matchMedia("(prefers-color-scheme: dark)").onchange = redraw;
 
-function changed(error) {
-	if (error) reading.textContent = sentence(error);
+function changed(error, part) {
+	if (error) reading.textContent = sentence(error, part);
 	else draw(canvas, tracks, view, lut, tape);
 	canvas.ariaBusy = tracks.some(({ tiles }) => tiles.missing().length);
 	const greys = tracks[0].tiles.best("0/0")?.pixels;
@@ -262,13 +261,13 @@ async function figure() {
 	const { log, ...how } = asked();
 	const named = new URLSearchParams(logs.map((one) => ["log", one.log]));
 	const scale = unit && `1:${Math.max(1, Math.round(ratio()))}`; // there is none without a unit
-	await save(address(`api/frames/figure?${named}`, { ...how, format: "pdf", scale }), `${log}.pdf`).catch((error) => { reading.textContent = sentence(error, "Drawing figures"); });
+	await save(address(`api/frames/figure?${named}`, { ...how, format: "pdf", scale }), `${log}.pdf`).catch((error) => changed(error, "Drawing figures"));
 }
 
-async function copyLink() {
+async function copyLink({ target }) {
 	keep();
-	link.textContent = (await copy(location.href)) ? "Copied" : "Copy the address above";
-	setTimeout(() => { link.textContent = "Copy link"; }, 2000);
+	target.textContent = (await copy(location.href)) ? "Copied" : "Copy the address above";
+	setTimeout(() => { target.textContent = "Copy link"; }, 2000);
 }
 
 function measuring(on) {

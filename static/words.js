@@ -1,6 +1,6 @@
-// Caption and labels, written in place.
+// What people write: caption, labels, comments.
 import { get, post, request } from "./api.js";
-import { button, complaint, confirm, find, icon, make, writing } from "./dom.js";
+import { ago, button, complaint, confirm, find, icon, make, sentence, writing } from "./dom.js";
 
 export const fetchTagged = (id, signal) => tagged("GET", id, { signal });
 
@@ -35,7 +35,7 @@ function caption({ image, etag }, changed) {
 	return place;
 
 	function read() {
-		const edit = button(text ? "Edit" : "Write a caption", write, { className: "small edit", ariaKeyShortcuts: "e" });
+		const edit = button(text ? "Edit" : "Write a caption", write, { className: "small edit" });
 		const asks = image.status === "success" && image.caption_status !== "pending";
 		place.replaceChildren(make(text ? "p.caption" : "p.soft", text ?? missing(image)),
 			make("div.row", edit, asks && button("Ask again", () => ask().catch(complain), { className: "small", title: "Have the captioner look once more" })));
@@ -46,11 +46,11 @@ function caption({ image, etag }, changed) {
 		const send = (said, save) => patch(id, { caption: said.trim() || null }, etag).then(done, (error) => refused(error, save));
 		const form = writing("Caption", "Save", { rows: 3, maxlength: 1000, value: text ?? "" }, send, button("Cancel", leave));
 		const field = find("textarea", form);
-		field.addEventListener("keydown", (event) => {
+		field.onkeydown = (event) => {
 			if (event.key !== "Escape") return;
 			event.preventDefault(); // it would close the picture
 			leave();
-		});
+		};
 		place.replaceChildren(form);
 		field.focus();
 	}
@@ -108,4 +108,38 @@ export function labelField(words, take) {
 	};
 	const field = make("input.label-field", { placeholder: words, ariaLabel: words, maxlength: 500, onfocus: offer, onkeydown });
 	return field;
+}
+
+export async function comments(place, id) {
+	const path = `api/images/${id}/comments`;
+	const list = make("ul.comments");
+	const title = make("h3", "Comments");
+	try {
+		await more(list, path, { limit: 20 });
+		const send = async (text) => list.prepend(item(path, await post(path, { text })));
+		const form = writing("Write a comment", "Comment", { rows: 2, maxlength: 10_000, required: true }, send);
+		place.replaceChildren(title, form, list);
+	} catch (error) {
+		place.replaceChildren(title, make("p.soft", sentence(error, "Commenting")));
+	}
+}
+
+async function more(list, link, query) {
+	const { data, next } = await get(link, query);
+	const [path] = link.split("?");
+	list.append(...data.map((one) => item(path, one)));
+	if (!next) return;
+	const last = make("li", button("More comments", () => more(list, next).then(() => last.remove(), complaint(last))));
+	list.append(last);
+}
+
+function item(path, { comment_id, text, created_at }) {
+	const remove = button("Delete", erase, { className: "small danger", ariaLabel: `Delete the comment ${text.slice(0, 40)}` });
+	const row = make("li", make("p", text), ago(created_at), remove);
+	return row;
+
+	async function erase() {
+		if (!(await confirm("Delete this comment?", text.slice(0, 200)))) return;
+		await request("DELETE", `${path}/${comment_id}`).then(() => row.remove(), complaint(row));
+	}
 }

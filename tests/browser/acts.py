@@ -21,7 +21,7 @@ PATIENCE_S = 90  # for a machine that has much else to do
 _FRAMES = """() => new Promise(done => {
   requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done)));
 })"""
-_DROP = """files => {
+CARRIED = """files => {  // name -> base64, as something dragged
   const transfer = new DataTransfer();
   for (const [name, data] of Object.entries(files)) {
     const bytes = Uint8Array.from(atob(data), one => one.charCodeAt(0));
@@ -31,11 +31,15 @@ _DROP = """files => {
 }"""
 
 
+def encoded(files: Mapping[str, bytes]) -> dict[str, str]:
+    """Write files, name to content, so that a script can be given them."""
+    return {name: base64.b64encode(data).decode() for name, data in files.items()}
+
+
 def drop(page: Page, files: Mapping[str, bytes]) -> None:
     """Drag files, name to content, from outside onto the page and let go."""
-    encoded = {name: base64.b64encode(data).decode() for name, data in files.items()}
     page.locator("#csv" if "#/logs" in page.url else "#stats summary").wait_for(state="attached")
-    transfer = page.evaluate_handle(_DROP, encoded)
+    transfer = page.evaluate_handle(CARRIED, encoded(files))
     page.dispatch_event("main", "dragover", {"dataTransfer": transfer})
     assert page.evaluate("document.body.className") == "over"
     page.dispatch_event("main", "drop", {"dataTransfer": transfer})

@@ -25,6 +25,7 @@ _KEYS = {
     "Enter": "\ue007",
     "Delete": "\ue017",
     "Control": "\ue009",
+    "Shift": "\ue008",
 }
 
 
@@ -74,9 +75,10 @@ class Socket:
 
 
 class Firefox:
-    """One tab: goes to addresses, runs scripts, points and types."""
+    """One tab: goes to addresses, runs scripts, points and types; saves into ``downloads``."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, downloads: Path) -> None:
+        self.downloads = downloads
         self._socket = Socket(port, "/session")
         self._numbers = itertools.count(1)
         self.call("session.new", capabilities={})
@@ -155,6 +157,19 @@ class Firefox:
         clicks = [{"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}] * times
         self.act("pointer", [[{"type": "pointerMove", "x": x, "y": y}, *clicks]], pointerType="mouse")
 
+    def type(self, text: str) -> None:
+        """Type where the keyboard is."""
+        steps = [{"type": kind, "value": key} for key in text for kind in ("keyDown", "keyUp")]
+        self.act("key", [steps])
+
+    def fill(self, selector: str, value: str) -> None:
+        """Give a field a value, as one who picks it."""
+        self.ask(
+            f"(one => {{ one.value = {json.dumps(value)}; for (const kind of ['input', 'change'])"
+            f" one.dispatchEvent(new Event(kind, {{bubbles: true}})) }})"
+            f"(document.querySelector({json.dumps(selector)}))"
+        )
+
     def choose(self, selector: str, *files: Path) -> None:
         """Choose files in an input."""
         script = {"expression": f"document.querySelector({json.dumps(selector)})", "awaitPromise": False}
@@ -181,7 +196,15 @@ def browsing(program: str, folder: Path) -> Iterator[Firefox]:
     """Run a headless Firefox with a fresh profile for the length of a block."""
     profile = folder / "profile"
     profile.mkdir()
-    (profile / "user.js").write_text('user_pref("dom.w3c_touch_events.enabled", 1);\n')
+    downloads = folder / "downloads"
+    preferences = {
+        "dom.w3c_touch_events.enabled": 1,
+        "browser.download.folderList": 2,  # the one that is named
+        "browser.download.dir": str(downloads),
+        "dom.events.testing.asyncClipboard": True,  # reading it asks nobody
+    }
+    lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in preferences.items()]
+    (profile / "user.js").write_text("".join(lines))
     log = folder / "firefox.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -191,7 +214,7 @@ def browsing(program: str, folder: Path) -> Iterator[Firefox]:
             stderr=output,
         )
     try:
-        firefox = Firefox(_port(log))
+        firefox = Firefox(_port(log), downloads)
         yield firefox
         with suppress(OSError, struct.error, ValueError):
             firefox.call("browser.close")

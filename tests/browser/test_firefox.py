@@ -1,13 +1,17 @@
 """The acts of the page in the other engine, on a desk and on a phone."""
 
+import json
 import os
 import shutil
+import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
+from tests.browser.acts import CARRIED, PATIENCE_S, encoded
 from tests.browser.firefox import Firefox, browsing
 from tests.factories import jpeg
 from tests.servers import Server
@@ -126,7 +130,7 @@ def test_a_desk_uploads_labels_and_deletes_many(server: Server, firefox: Firefox
     firefox.click(".pick")
     firefox.click(".pick", 1)
     firefox.expect(PICKED, 2)
-    firefox.expect("document.querySelector('.bulk .label-field')?.disabled", False)
+    firefox.expect("document.querySelector('.bulk .label-field')?.matches(':enabled')")
     firefox.click(".bulk .label-field")
     firefox.press("b")
     firefox.press("Enter")
@@ -154,11 +158,113 @@ def test_a_depth_log_is_measured_and_stretched(server: Server, firefox: Firefox,
         r"/^[\d.]+ +from [\d.]+ to [\d.]+$/.test(document.querySelector('output:not(dialog *)').textContent)"
     )
     firefox.expect(RANGE, "200.0 to 300.0")
-    fields = "[...document.querySelectorAll('.field')]"
-    contrast = f"{fields}.find(one => one.textContent.startsWith('Contrast')).lastChild"
-    firefox.ask(f"(one => {{ one.value = 'linear'; one.dispatchEvent(new Event('change')) }})({contrast})")
+    firefox.fill("[name=contrast]", "linear")
     firefox.expect("location.hash.includes('contrast=linear')")
     firefox.expect("document.querySelector('.log').ariaBusy", "false")
+
+
+def test_a_desk_comments_and_deletes_the_comment(
+    server: Server, firefox: Firefox, pictures: list[str]
+) -> None:
+    firefox.size(1280, 800)
+    firefox.visit(f"{server.url}/#/image/{pictures[2]}")
+    firefox.expect("document.querySelectorAll('#side section textarea').length", 1)
+    firefox.press("c")
+    firefox.type("what a view")
+    firefox.press("Control", "Enter")
+    firefox.expect("document.querySelector('.comments p')?.textContent", "what a view")
+    firefox.expect("document.querySelector('.comments time').textContent", "just now")
+    firefox.expect("document.querySelector('#side section textarea').value", "")
+    firefox.click(".comments button")
+    firefox.expect("document.querySelector('#confirm p')?.textContent", "what a view")
+    firefox.click("#confirm .danger")
+    firefox.expect("document.querySelectorAll('.comments li').length", 0)
+    firefox.press("Escape")
+
+
+def test_a_desk_filters_exports_and_turns_down_a_deletion(
+    server: Server, firefox: Firefox, pictures: list[str]
+) -> None:
+    firefox.size(1280, 800)
+    firefox.visit(f"{server.url}/#/")
+    firefox.expect(f"{TILES} >= 3")
+    firefox.press("/")
+    firefox.type("second")
+    firefox.expect(TILES, 1)
+    firefox.expect("location.hash", "#/?q=second")
+    firefox.click(".pick")
+    firefox.expect("document.querySelector('.bulk select')?.matches(':enabled')")
+    firefox.fill(".bulk select", "sidecar")
+    saved = firefox.downloads / "imgpipe.zip"
+    _await_file(saved)
+    with zipfile.ZipFile(saved) as archive:
+        assert [name for name in archive.namelist() if name.endswith(".jpg")]
+    firefox.expect("document.querySelector('.bulk .danger').matches(':enabled')")
+    firefox.press("Delete")
+    firefox.expect("document.querySelectorAll('#confirm[open]').length", 1)
+    firefox.press("Enter")  # which keeps
+    firefox.expect("document.querySelectorAll('dialog[open]').length", 0)
+    firefox.expect(PICKED, 1)
+    firefox.fill("[name=q]", "")
+    firefox.fill("#filter [name=label]", "nobody's")
+    firefox.expect("document.querySelector('#more').textContent", "Nothing found.")
+    firefox.fill("#filter [name=label]", "")
+    firefox.expect(f"{TILES} >= 3")
+
+
+def _await_file(path: Path) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not (path.exists() and path.stat().st_size and not list(path.parent.glob("*.part"))):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_what_is_dropped_is_uploaded_and_what_failed_is_tried_again(
+    server: Server, firefox: Firefox, pictures: list[str]
+) -> None:
+    firefox.size(1280, 800)
+    firefox.visit(f"{server.url}/#/")
+    firefox.expect("document.querySelector('#stats').hidden", False)
+    files = encoded({"dropped.jpg": jpeg(800, 600)[:9000], "notes.jpg": b"no picture"})
+    drags = "new DragEvent(kind, {dataTransfer, bubbles: true, cancelable: true})"
+    firefox.ask(
+        f"(dataTransfer => {{ for (const kind of ['dragover', 'drop'])"
+        f" document.querySelector('main').dispatchEvent({drags}) }})(({CARRIED})({json.dumps(files)}))"
+    )
+    firefox.expect("document.querySelector('#uploads p').textContent", "1 of 2 uploaded, 1 failed")
+    firefox.click(".faults [aria-label^=Dismiss]")
+    firefox.expect("document.querySelector('.faults').hidden")
+    firefox.fill("#filter [name=status]", "failed")
+    firefox.expect("document.querySelectorAll('[data-state=failed]').length", 1)
+    firefox.click(".pick")
+    firefox.expect("document.querySelector('.bulk button')?.matches(':enabled')")  # Retry
+    before = firefox.ask("performance.getEntriesByType('resource').length")
+    firefox.click(".bulk button")
+    asked = f"performance.getEntriesByType('resource').slice({before}).map(one => one.name)"
+    firefox.expect(f"{asked}.some(one => one.endsWith('/retry'))")
+    firefox.expect("document.querySelectorAll('[data-state=failed]').length", 1)
+    firefox.expect("document.querySelector('.bulk').hidden")
+
+
+def test_two_depth_logs_are_seen_by_azimuth_and_the_link_is_copied(
+    server: Server, firefox: Firefox, pictures: list[str]
+) -> None:
+    files = {"file": ("log.csv", b"depth,a,b\n100,1,2\n101,3,4\n102,5,6\n")}
+    assert requests.post(f"{server.url}/api/frames", files=files, data={"log": "den"}, timeout=30).ok
+    firefox.size(1280, 800)
+    firefox.visit(f"{server.url}/#/logs/fox")
+    firefox.expect("document.querySelector('.log')?.ariaBusy", "false")
+    firefox.fill("[name=beside]", "den")
+    firefox.expect("[...document.querySelectorAll('.heads b')].map(one => one.textContent)", ["fox", "den"])
+    firefox.fill("[name=across]", "compass")
+    firefox.expect("document.querySelector('.marks').textContent", "NESWN")
+    x, y = firefox.middle(".log")
+    firefox.act("pointer", [[{"type": "pointerMove", "x": x - 200, "y": y}]], pointerType="mouse")
+    firefox.expect("document.querySelector('.under output').textContent.includes('azimuth')")
+    firefox.click(".tools button:last-child")
+    firefox.expect("document.querySelector('.tools button:last-child').textContent", "Copied")
+    firefox.expect("navigator.clipboard.readText().then(one => one === location.href)")
+    assert {"beside=den", "across=compass"} <= set(firefox.ask("location.hash").split("?")[1].split("&"))
 
 
 def test_a_depth_log_is_dragged_zoomed_and_linked(
