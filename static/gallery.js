@@ -37,9 +37,10 @@ function follow(id) {
 }
 
 export function open(wanted) {
-	if (walk && Object.keys(filter).every((name) => (wanted[name] ?? "") === filter[name])) return;
-	walk?.stop.abort();
+	const before = query();
 	for (const name of Object.keys(filter)) filter[name] = wanted[name] ?? "";
+	if (walk && query() === before) return;
+	walk?.stop.abort();
 	walk = { stop: new AbortController(), next: "api/images", loading: null };
 	known.clear();
 	mosaic.clear();

@@ -158,8 +158,7 @@ function place({ top, height, head, begin, places }, k) {
 	const { left } = places[k];
 	const next = places.find((_, later) => later > k && starts(begin + later));
 	tile.date(element, starts(n) && item.day, (next ? next.left - GAP : width) - left);
-	const style = { transform: `translate(${left}px, ${top}px)`, width: `${places[k].width}px`, paddingTop: `${head}px` };
-	Object.assign(element.style, style);
+	Object.assign(element.style, { translate: `${left}px ${top}px`, width: `${places[k].width}px`, paddingTop: `${head}px` });
 	element.style.setProperty("--high", `${height}px`);
 	return element;
 }

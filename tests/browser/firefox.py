@@ -197,6 +197,7 @@ def browsing(program: str, folder: Path) -> Iterator[Firefox]:
     profile = folder / "profile"
     profile.mkdir()
     downloads = folder / "downloads"
+    downloads.mkdir()
     preferences = {
         "dom.w3c_touch_events.enabled": 1,
         "browser.download.folderList": 2,  # the one that is named

@@ -51,6 +51,7 @@ def test_exif_is_told_as_people_say_it(server: Server, visit: Visit) -> None:
         ("Size", "40 × 30 px"),
     ):
         expect(facts.locator("div", has=page.get_by_text(term, exact=True)).locator("dd")).to_have_text(told)
+    assert page.evaluate("import('/static/dom.js').then(dom => dom.bytes(3_460_000))") == "3.5 MB"
     expect(facts.get_by_text("Place", exact=True)).to_have_count(0)  # the operator has not allowed it
     expect(page.locator("a[href*=openstreetmap]")).to_have_count(0)
 
