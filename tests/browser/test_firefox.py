@@ -122,7 +122,8 @@ def test_a_desk_uploads_labels_and_deletes_many(server: Server, firefox: Firefox
     firefox.size(1280, 800)
     firefox.visit(f"{server.url}/#/")
     firefox.expect("document.querySelector('#stats').hidden", False)
-    before = firefox.ask(TILES)
+    before = server.get("/api/stats")["total"]
+    firefox.expect(TILES, before)
     firefox.choose("#files", *files)
     firefox.expect("document.querySelector('#uploads').textContent.includes('2 of 2 uploaded')")
     firefox.expect(f"{TILES} - {before}", 2)
