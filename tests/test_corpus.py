@@ -22,7 +22,7 @@ from tests.corpus import CORPUS, MARKS, Entry, entries
 from tests.factories import post
 from tests.postgres import Postgres
 
-pytestmark = MARKS
+pytestmark = [*MARKS, pytest.mark.system]
 EXPECTED = {"must_succeed": 796, "must_fail": 15, "either": 10}
 OWN = ("image_id", "uploaded_at", "processed_at", "processing_time_ms")  # no two pictures share these
 

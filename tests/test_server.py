@@ -7,6 +7,8 @@ import pytest
 
 from tests.servers import run, serving
 
+pytestmark = pytest.mark.system
+
 COMMANDS = ("gunicorn wsgi:app", "python wsgi.py", "flask --app wsgi run --port 1", "python init_db.py")
 FAULTS = {
     "IMGPIPE_WORKERS": "many",

@@ -12,6 +12,8 @@ import pytest
 from tests.postgres import Postgres
 from tests.servers import ROOT, Server, serving
 
+pytestmark = pytest.mark.system
+
 KEY = "key-of-the-generated-requests"
 QUICK = ("--phases", "examples,fuzzing", "--max-examples", "3", "--seed", "1")
 LONG = ("--max-examples", "50")

@@ -25,6 +25,8 @@ from tests.rabbitmq import RabbitMQ
 from tests.redis import Redis
 from tests.servers import free_port
 
+pytestmark = pytest.mark.system
+
 __all__ = (
     "test_a_ping_of_whoever_is_at_work_is_quiet",
     "test_closing_says_that_the_end_is_near_and_closing_twice_is_fine",
