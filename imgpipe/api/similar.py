@@ -38,9 +38,12 @@ class AlikeSchema(ImageItemSchema):
     same = fields.Boolean()
 
     @ma.pre_dump
-    def _join(self, alike: Alike, **_: object) -> Image:
-        vars(alike.image).update(distance=alike.distance, same=alike.same)
+    def _show(self, alike: Alike, **_: object) -> Image:
         return alike.image
+
+    @ma.post_dump(pass_original=True)
+    def _compare(self, data: dict[str, object], alike: Alike, **_: object) -> dict[str, object]:
+        return {**data, "distance": alike.distance, "same": alike.same}
 
 
 @blp.route("/api/images/<id>/similar", scope=READ)
