@@ -97,7 +97,6 @@ class CeleryJobs:
         after_fork: Callable[[], object],
         periodic: Periodic | None = None,
     ) -> None:
-        self.periodic = periodic
         self.celery = _make_celery(broker_url, lanes)
         self.celery.task(self._work, name=TASK, shared=False)
         self._executor = Executor(backlog, lease_s, periodic)

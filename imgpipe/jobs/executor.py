@@ -22,7 +22,7 @@ class Executor:
 
     def __init__(self, backlog: Backlog, lease_s: float, periodic: Periodic | None = None) -> None:
         self._backlog = backlog
-        self._periodic = periodic
+        self.periodic = periodic
         self.lease_s = lease_s
         self._claims: set[Claim] = set()
         self._gate = threading.Lock()  # nobody claims unseen while a stop counts what is held
@@ -79,8 +79,8 @@ class Executor:
     def do_periodic(self) -> None:
         """Do what nobody waits for, if it is time; whatever goes wrong is logged."""
         try:
-            if self._periodic:
-                self._periodic.do()
+            if self.periodic:
+                self.periodic.do()
         except Exception as error:
             if not self.stopping:
                 log.warning("a periodic task failed: %s", type(error).__name__)

@@ -56,7 +56,6 @@ class ThreadJobs:
     def __init__(
         self, backlog: Backlog, workers: Mapping[str, int], lease_s: float, periodic: Periodic | None = None
     ) -> None:
-        self.periodic = periodic
         self._executor = Executor(backlog, lease_s, periodic)
         self._workers = workers
         self._pools: dict[str, _Pool] = {}

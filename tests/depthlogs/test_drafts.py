@@ -153,7 +153,7 @@ def test_a_service_to_which_nobody_uploads_sweeps_too(make_app: AppFactory, jobs
             accept(small([1, 2]))
         assert counted() == (2, 2, 1)
         an_hour_on()
-        assert app.extensions["imgpipe"].jobs.periodic.act() is False
+        assert app.extensions["imgpipe"].jobs._executor.periodic.act() is False
         assert counted() == (1, 1, 0)
 
 
