@@ -124,7 +124,7 @@ def _first(stage: str, condition: ColumnElement[bool]) -> ScalarSelect[UUID]:
 
 def renew(claims: Sequence[Claim], lease_s: float) -> None:
     """Push the ends of the leases ahead, of those claims that still hold."""
-    _touch(claims, IMAGES.c.running, due_at=utc_now() + timedelta(seconds=lease_s))
+    _touch(claims, due_at=utc_now() + timedelta(seconds=lease_s))
 
 
 def release(claims: Sequence[Claim], delay_s: float = 0.0) -> None:
@@ -153,12 +153,12 @@ def held(claim: Claim) -> ColumnElement[bool]:
     )
 
 
-def _touch(claims: Sequence[Claim], *conditions: ColumnElement[bool], **values: Any) -> int:
-    if not claims:
-        return 0
-    statement = update(IMAGES).where(or_(*map(held, claims)), *conditions)
-    with writing(durable=False) as session:
-        return rows(session.execute(statement.values(**values)))
+def _touch(claims: Sequence[Claim], **values: Any) -> None:
+    """Change the rows of claims that still hold, and whose work was neither put off nor given back."""
+    if claims:
+        with writing(durable=False) as session:
+            running = update(IMAGES).where(or_(*map(held, claims)), IMAGES.c.running)
+            session.execute(running.values(**values))
 
 
 def rows(result: "Result[Any]") -> int:

@@ -82,8 +82,8 @@ MUTANTS = (
     Mutant("no fence", "IMAGES.c.attempt == claim.attempt, ", "", TOGETHER),
     Mutant(
         "renew what is not running",
-        "_touch(claims, IMAGES.c.running, due_at=",
-        "_touch(claims, due_at=",
+        "or_(*map(held, claims)), IMAGES.c.running)",
+        "or_(*map(held, claims)))",
         TOGETHER,
     ),
     Mutant(

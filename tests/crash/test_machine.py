@@ -10,6 +10,7 @@ from tests.crash.service import Service
 from tests.postgres import on_postgresql, on_sqlite
 
 WANTED, AT_ONCE = 1000, 50
+LONG_S = 4 * 3600  # a thousand ways of fifty steps take about two hours on a quiet machine
 soak = pytest.mark.soak
 
 
@@ -37,9 +38,11 @@ def use(service: Service, examples: int, steps: int, about: str = "all") -> None
         print(f"{Bound.steps} steps")
 
 
-def left(about: str) -> int:
-    """Return how many examples of the soak are left to try, or how many more if all were tried."""
-    return max(AT_ONCE, WANTED - figures.kept("state machine", about).get("examples", 0))
+def use_long(service: Service, about: str) -> None:
+    """Try what is left of the soak, or some more if all was tried; a run that is stopped keeps its sums."""
+    left = max(AT_ONCE, WANTED - figures.kept("state machine", about).get("examples", 0))
+    for tried in range(0, left, AT_ONCE):
+        use(service, min(AT_ONCE, left - tried), 50, about)
 
 
 @on_sqlite
@@ -54,13 +57,13 @@ def test_any_order_of_use_on_postgresql(captioned: Service) -> None:
 
 @soak
 @on_sqlite
-@pytest.mark.timeout(7200)
+@pytest.mark.timeout(LONG_S)
 def test_any_long_order_of_use_on_sqlite(captioned: Service) -> None:
-    use(captioned, left("long on SQLite"), 50, "long on SQLite")
+    use_long(captioned, "long on SQLite")
 
 
 @soak
 @on_postgresql
-@pytest.mark.timeout(7200)
+@pytest.mark.timeout(LONG_S)
 def test_any_long_order_of_use_on_postgresql(captioned: Service) -> None:
-    use(captioned, left("long on PostgreSQL"), 50, "long on PostgreSQL")
+    use_long(captioned, "long on PostgreSQL")

@@ -83,6 +83,21 @@ def test_a_database_that_is_away_counts_no_crash_and_makes_the_work_wait(app: Fl
     assert queue.due() == []
 
 
+def test_what_was_put_off_or_given_back_is_not_due_earlier_for_being_given_back_again(app: Flask) -> None:
+    """A stop gives back what a worker may have put off a moment ago, such as a captioner's pause."""
+    enter()
+    stage = Stage(lambda _: Later(line="not yet", delay_s=60), render.give_up)
+    backlog = DatabaseBacklog({RENDER: stage}, LEASE_S)
+    claim = backlog.claim(RENDER)
+    assert claim is not None
+    backlog.run(claim)
+    put_off = row(claim.image_id).due_at
+    backlog.release([claim])
+    queue.leave_as_crashed(claim)
+    assert row(claim.image_id).due_at == put_off
+    assert queue.due() == []
+
+
 def be_locked_out(_claim: Claim) -> Outcome | None:
     db.session.execute(text("DO $$ BEGIN RAISE SQLSTATE '40P01' USING MESSAGE = 'deadlock detected'; END $$"))
     return None
