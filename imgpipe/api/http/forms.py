@@ -13,6 +13,8 @@ from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, Multip
 
 from imgpipe.errors import TooLarge
 
+# gunicorn holds so much of a body; of smaller reads each would copy all the rest of it.
+READ_BYTES = 1 << 20
 _FILENAME = re.compile(r";\s*filename\s*=(.*)", re.IGNORECASE | re.DOTALL)
 Parsed = tuple[MultiDict[str, str], MultiDict[str, FileStorage]]
 
@@ -44,7 +46,8 @@ class _PartsParser(MultiPartParser):
     """Read the parts of a form by our decoder, which werkzeug's parser cannot be told to use."""
 
     def parse(self, stream: IO[bytes], boundary: bytes, content_length: int | None) -> Parsed:
-        decoder = _Decoder(boundary, self.max_form_memory_size)
+        limit = self.max_form_memory_size  # of a field; the decoder holds what was just read besides
+        decoder = _Decoder(boundary, None if limit is None else limit + self.buffer_size)
         form: list[tuple[str, str]] = []
         files: list[tuple[str, FileStorage]] = []
         part: Field | File
@@ -96,6 +99,6 @@ class FormParser(FormDataParser):
         if not boundary:
             raise ValueError("a form without boundary")
         parser = _PartsParser(
-            self.stream_factory, self.max_form_memory_size, self.cls, max_form_parts=self.max_form_parts
+            self.stream_factory, self.max_form_memory_size, self.cls, READ_BYTES, self.max_form_parts
         )
         return stream, *parser.parse(stream, boundary, content_length)
