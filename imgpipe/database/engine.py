@@ -78,7 +78,7 @@ def listen(engine: Engine) -> None:
         event.listen(engine, "do_connect", file.refuse_other)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "connect", file.remember)
-        event.listen(engine, "begin", file.refuse_another)
+        event.listen(engine, "checkout", file.refuse_another)
         event.listen(engine, "begin", _begin_sqlite)
 
 

@@ -8,7 +8,6 @@ import sqlite3
 from types import ModuleType
 from typing import Any
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 try:  # SQLite before 3.51.3 can corrupt a WAL that several processes write; the wheel carries a newer one.
@@ -49,8 +48,8 @@ class SqliteFile:
         """Note which file the first connection has opened."""
         self._first = self._first or self._identify()
 
-    def refuse_another(self, _: Connection) -> None:
-        """Begin no transaction on a file that is not the one of that name. Raises: ``OperationalError``."""
+    def refuse_another(self, *_: Any) -> None:
+        """Lend no connection with a file that is not the one of that name. Raises: ``OperationalError``."""
         if self._path and self._identify() != self._first:
             raise OperationalError(None, None, cannot_open("the database's file was deleted or replaced"))
 

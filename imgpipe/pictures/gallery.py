@@ -3,14 +3,15 @@
 import logging
 import time
 from collections.abc import Sequence
-from typing import Any, BinaryIO
+from typing import BinaryIO, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import undefer
 
 from imgpipe.database import paging
-from imgpipe.database.engine import asking, db
+from imgpipe.database.engine import db
+from imgpipe.database.lookup import Lookup
 from imgpipe.database.models import Image, Thumbnail, position_of
 from imgpipe.database.paging import Page
 from imgpipe.errors import ImageNotFound, OriginalDiscarded, ThumbnailNotReady
@@ -25,8 +26,10 @@ _IMAGE = (
     .options(undefer(Image.exif))
     .execution_options(populate_existing=True)
 )
-_THUMBNAIL = select(Thumbnail.key, Thumbnail.format, Thumbnail.size_bytes, Thumbnail.etag).where(
-    Thumbnail.image_id == bindparam("image_id"), Thumbnail.name == bindparam("name")
+_THUMBNAIL = Lookup(
+    select(Thumbnail.key, Thumbnail.format, Thumbnail.size_bytes, Thumbnail.etag).where(
+        Thumbnail.image_id == bindparam("image_id"), Thumbnail.name == bindparam("name")
+    )
 )
 POLL_S = 0.05
 RETRY_AFTER_S = 1
@@ -110,14 +113,22 @@ def discard(key: str) -> None:
         log.warning("could not delete %s: %s", key, type(error).__name__)
 
 
-def find_thumbnail(image_id: UUID, name: str) -> "Row[*tuple[Any, ...]]":
-    """Return the row of a derivative. Raises: ``ImageNotFound``, ``ThumbnailNotReady``."""
-    with asking() as connection:
-        row = connection.execute(_THUMBNAIL, {"image_id": image_id, "name": name}).one_or_none()
+class Derivative(NamedTuple):
+    """A thumbnail or square as it is stored."""
+
+    key: str
+    format: str
+    size_bytes: int
+    etag: str
+
+
+def find_thumbnail(image_id: UUID, name: str) -> Derivative:
+    """Return what is stored of a derivative. Raises: ``ImageNotFound``, ``ThumbnailNotReady``."""
+    row = _THUMBNAIL.find(image_id=image_id, name=name)
     if row is None:
         comes = find(image_id).status == "processing" or backfill.seen() is not None
         raise ThumbnailNotReady(retry_after_s=RETRY_AFTER_S if comes else None)
-    return row
+    return Derivative(*row)
 
 
 def open_thumbnail(key: str) -> BinaryIO:

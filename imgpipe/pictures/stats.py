@@ -8,12 +8,13 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from imgpipe.clock import utc_now
-from imgpipe.database.engine import asking, db
+from imgpipe.database.engine import db
+from imgpipe.database.lookup import Lookup
 from imgpipe.database.models import Image, Tally
 from imgpipe.pictures.queue import LANES
 
 _SUMMED = (Tally.total, Tally.success, Tally.failed, Tally.worked_ms)
-_TOTALS = select(*(func.coalesce(func.sum(column), 0) for column in _SUMMED))
+_TOTALS = Lookup(select(*map(func.sum, _SUMMED)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,8 @@ class Totals:
 
 def totals() -> Totals:
     """Read the statistics of all pictures."""
-    with asking() as connection:
-        return Totals(*map(int, connection.execute(_TOTALS).one()))
+    sums = _TOTALS.find() or ()
+    return Totals(*(int(total or 0) for total in sums))
 
 
 class Waiting(NamedTuple):

@@ -1,0 +1,81 @@
+"""A look-up past SQLAlchemy finds the same, leaves no transaction open, and meets outages like SQLAlchemy."""
+
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import bindparam, event, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from imgpipe.database.engine import db, writing
+from imgpipe.database.lookup import Lookup
+from imgpipe.database.models import Image, Tally
+from imgpipe.database.outages import is_away
+from tests.factories import upload
+from tests.postgres import Postgres, on_postgresql, on_sqlite
+
+NAME = Lookup(select(Image.original_name, Image.size_bytes).where(Image.id == bindparam("id")))
+TOTAL = Lookup(select(Tally.total).where(Tally.shard == bindparam("shard")))
+
+
+def test_it_finds_the_row_of_an_id_or_none(app: Flask, client: FlaskClient) -> None:
+    id = UUID(upload(client))
+    with app.app_context():
+        image = db.session.get_one(Image, id)
+        assert tuple(NAME.find(id=id) or ()) == (image.original_name, image.size_bytes)
+        assert NAME.find(id=uuid4()) is None
+
+
+def test_it_sees_what_was_committed_a_moment_ago_and_keeps_no_connection(app: Flask) -> None:
+    with app.app_context():
+        for total in (1, 2):
+            with writing(durable=False) as session:
+                session.get_one(Tally, 0).total = total
+            assert tuple(TOTAL.find(shard=0) or ()) == (total,)
+            assert db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+
+
+def test_what_is_rolled_back_behind_it_on_the_same_connection_is_gone(app: Flask) -> None:
+    with app.app_context():
+        before = TOTAL.find(shard=0)
+        with db.engine.connect() as connection:
+            connection.execute(text("UPDATE tallies SET total = 7 WHERE shard = 0"))
+            connection.rollback()
+        assert TOTAL.find(shard=0) == before
+
+
+@on_sqlite
+@pytest.mark.parametrize("replaced", [False, True], ids=["gone", "replaced"])
+def test_a_file_that_is_gone_or_replaced_is_an_outage_until_it_is_back(
+    app: Flask, tmp_path: Path, replaced: bool
+) -> None:
+    file, elsewhere = tmp_path / "imgpipe.db", tmp_path / "elsewhere.db"
+    with app.app_context():
+        before = TOTAL.find(shard=0)
+        file.rename(elsewhere)
+        if replaced:
+            file.write_bytes(elsewhere.read_bytes())
+        for _ in range(2):
+            with pytest.raises(SQLAlchemyError) as raised:
+                TOTAL.find(shard=0)
+            assert is_away(raised.value)
+        elsewhere.rename(file)
+        assert TOTAL.find(shard=0) == before
+
+
+@on_postgresql
+def test_a_connection_that_was_lost_is_replaced_while_it_asks(app: Flask, postgres: Postgres) -> None:
+    with app.app_context():
+        before = TOTAL.find(shard=0)
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'imgpipe'"
+        event.listen(db.engine, "checkout", lambda *_: postgres.sql("test", cut), once=True)
+        assert TOTAL.find(shard=0) == before
+
+
+def test_a_statement_that_is_wrong_is_told_by_sqlalchemy(app: Flask) -> None:
+    wrong = Lookup(select(text("nothing")).select_from(Tally))
+    with app.app_context(), pytest.raises(SQLAlchemyError) as raised:
+        wrong.find()
+    assert not is_away(raised.value)
