@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -158,8 +159,8 @@ def thumbnail(file_name: str) -> Response:
     row = gallery.find_thumbnail(image_id(named[1]), "small")
     if row.format != named[2]:
         raise NotFound
-    stream = gallery.open_thumbnail(row.key)
-    return files.send(stream, row.size_bytes, files.MIME[row.format], row.etag, files.FOREVER, file_name)
+    open_file = partial(gallery.open_thumbnail, row.key)
+    return files.send(open_file, row.size_bytes, files.MIME[row.format], row.etag, files.FOREVER, file_name)
 
 
 @blp.route("/analyze-image", methods=["POST"], scope=UPLOAD)

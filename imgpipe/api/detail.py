@@ -1,5 +1,6 @@
 """Show, delete, retry and download one picture."""
 
+from functools import partial
 from typing import Any
 
 from flask import Response, request
@@ -62,11 +63,11 @@ def retry(id: str) -> Image:
 @blp.response(200, {"type": "string", "format": "binary"}, content_type="image/*")
 def original(id: str) -> Response:
     """Download the upload, byte for byte."""
-    image = gallery.find(image_id(id))
-    stream = gallery.open_original(image)
+    image = gallery.find_original(image_id(id))
+    open_file = partial(gallery.open_original, image)
     name = _safe_name(image)
     mime = files.MIME[image.format]
-    return files.send(stream, image.size_bytes, mime, image.sha256, files.REVALIDATE, name)
+    return files.send(open_file, image.size_bytes, mime, image.sha256, files.REVALIDATE, name)
 
 
 def _safe_name(image: Image) -> str:

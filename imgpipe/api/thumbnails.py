@@ -1,5 +1,7 @@
 """Serve the derivatives, each as soon as it exists."""
 
+from functools import partial
+
 from flask import Response, request
 from werkzeug.routing import UnicodeConverter
 
@@ -31,5 +33,5 @@ def thumbnail(id: str, name: str) -> Response:
     # An address in the storage itself is good for GET alone.
     if request.method == "GET" and (address := parts.storage.url(row.key)):
         return files.send_on(address)
-    stream = gallery.open_thumbnail(row.key)
-    return files.send(stream, row.size_bytes, files.MIME[row.format], row.etag, files.FOREVER)
+    open_file = partial(gallery.open_thumbnail, row.key)
+    return files.send(open_file, row.size_bytes, files.MIME[row.format], row.etag, files.FOREVER)

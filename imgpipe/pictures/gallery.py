@@ -139,6 +139,14 @@ def open_thumbnail(key: str) -> BinaryIO:
         raise ThumbnailNotReady from error
 
 
+def find_original(image_id: UUID) -> Image:
+    """Return the picture, whose upload is kept. Raises: ``ImageNotFound``, ``OriginalDiscarded``."""
+    image = find(image_id)
+    if image.original_key is None:
+        raise OriginalDiscarded
+    return image
+
+
 def open_original(image: Image) -> BinaryIO:
     """Open the upload, byte for byte, also out of its zip. Raises: ``OriginalDiscarded``."""
     try:

@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
@@ -57,6 +58,39 @@ def test_they_may_be_cached_for_ever_and_asked_for_conditionally(client: FlaskCl
     assert first.headers["X-Content-Type-Options"] == "nosniff"
     again = client.get(f"/api/images/{image_id}/thumbnails/small", headers={"If-None-Match": etag})
     assert (again.status_code, again.data) == (304, b"")
+
+
+def test_what_the_client_has_is_judged_by_the_row_without_the_file(app: Flask, client: FlaskClient) -> None:
+    image_id = upload(client)
+    etag = fetched(client, image_id, "small").headers["ETag"]
+    media = app.extensions["imgpipe"].settings.data_dir / "media"
+    media.rename(media.with_name("elsewhere"))
+    for known in (etag, f'W/{etag}, "another"', "*"):
+        answer = fetched(client, image_id, "small", **{"If-None-Match": known})
+        assert (answer.status_code, answer.headers["ETag"]) == (304, etag)
+    refused(fetched(client, image_id, "small", **{"If-Match": '"another"'}), 412, "precondition_failed")
+    refused(fetched(client, image_id, "small", **{"If-None-Match": '"another"'}), 503, "unavailable")
+
+
+def test_a_deleted_picture_is_no_longer_what_the_client_has(client: FlaskClient) -> None:
+    image_id = upload(client)
+    etag = fetched(client, image_id, "small").headers["ETag"]
+    client.delete(f"/api/images/{image_id}")
+    refused(fetched(client, image_id, "small", **{"If-None-Match": etag}), 404, "image_not_found")
+
+
+def test_a_range_of_another_state_is_the_whole_and_of_what_the_client_has_nothing(
+    client: FlaskClient,
+) -> None:
+    image_id = upload(client)
+    whole = fetched(client, image_id, "medium")
+    asked = {"Range": "bytes=10-19"}
+    other = fetched(client, image_id, "medium", **asked, **{"If-Range": '"another"'})
+    assert (other.status_code, other.data) == (200, whole.data)
+    same = fetched(client, image_id, "medium", **asked, **{"If-Range": whole.headers["ETag"]})
+    assert (same.status_code, same.data) == (206, whole.data[10:20])
+    held = fetched(client, image_id, "medium", **asked, **{"If-None-Match": whole.headers["ETag"]})
+    assert held.status_code == 304
 
 
 def test_a_range_can_be_asked_for(client: FlaskClient) -> None:

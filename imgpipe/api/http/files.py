@@ -1,11 +1,13 @@
 """Send stored bytes: strong ETag, conditional and range requests, safe names."""
 
+from collections.abc import Callable
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
 from flask import Response, request
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wsgi import wrap_file
 
@@ -16,40 +18,51 @@ from imgpipe.imaging.formats import mime_types
 MIME = mime_types()
 FOREVER = "private, max-age=31536000, immutable"
 REVALIDATE = "private, no-cache"
+_RANGE = ("REQUEST_METHOD", "HTTP_RANGE", "HTTP_IF_RANGE")
 FOR_A_MINUTE = "private, max-age=60"  # less than a signed address is good for
 
 
 def send(
-    stream: BinaryIO, size_bytes: int, mime: str, etag: str, cache: str, download_name: str | None = None
+    open_file: Callable[[], BinaryIO],
+    size_bytes: int,
+    mime: str,
+    etag: str,
+    cache: str,
+    download_name: str | None = None,
 ) -> Response:
-    """Stream ``size_bytes`` bytes, all of them or the range that the client asks for, or 304.
+    """Stream ``size_bytes`` bytes, all of them or the range that the client asks for; what it has is 304.
 
-    ``download_name`` makes it an attachment. A proxy that shares the media directory is only told where the
-    file is. Raises: ``PreconditionFailed``, werkzeug's ``RequestedRangeNotSatisfiable``.
+    Only what is sent is opened. ``download_name`` makes it an attachment. A proxy that shares the media
+    directory is only told where the file is. Raises: ``PreconditionFailed``, werkzeug's
+    ``RequestedRangeNotSatisfiable``, and what ``open_file`` raises.
     """
-    if request.if_match and not request.if_match.contains(etag):
-        stream.close()
+    if "If-Match" in request.headers and not request.if_match.contains(etag):
         raise PreconditionFailed
-    response = Response(
-        wrap_file(request.environ, stream),
-        mimetype=mime,
-        direct_passthrough=True,
-    )
-    response.content_length = size_bytes
-    response.set_etag(etag)
-    response.headers["Cache-Control"] = cache
+    headers = Headers([("ETag", f'"{etag}"'), ("Cache-Control", cache), ("Accept-Ranges", "bytes")])
     if download_name is not None:
-        response.headers.set("Content-Disposition", "attachment", **_file_names(download_name))
-    try:
-        judged = {name: value for name, value in request.environ.items() if name != "HTTP_IF_MATCH"}
-        response.make_conditional(judged, accept_ranges=True, complete_length=size_bytes)
-    except RequestedRangeNotSatisfiable:
-        stream.close()
-        raise
-    if response.status_code in (200, 206) and (address := _address_at_proxy(stream)):
+        headers.set("Content-Disposition", "attachment", **_file_names(download_name))
+    if "If-None-Match" in request.headers and request.if_none_match.contains_weak(etag):
+        return Response(status=304, headers=headers)
+    headers["Content-Length"] = str(size_bytes)
+    stream = open_file()
+    body = wrap_file(request.environ, stream)
+    response = Response(body, headers=headers, content_type=mime, direct_passthrough=True)
+    if "Range" in request.headers:
+        _cut(response, size_bytes)
+    if address := _address_at_proxy(stream):
         stream.close()
         _hand_over(response, address)
     return response
+
+
+def _cut(response: Response, size_bytes: int) -> None:
+    """Leave of the body what ``Range`` and ``If-Range`` ask for; the other conditions are judged already."""
+    judged = {name: request.environ[name] for name in _RANGE if name in request.environ}
+    try:
+        response.make_conditional(judged, accept_ranges=True, complete_length=size_bytes)
+    except RequestedRangeNotSatisfiable:
+        response.close()
+        raise
 
 
 def _address_at_proxy(stream: BinaryIO) -> str | None:
