@@ -26,7 +26,7 @@ from imgpipe.pictures import authorship, pause, prompts
 from imgpipe.pictures import caption_rules as rules
 from imgpipe.pictures.caption_rules import Ask, Situation
 from imgpipe.pictures.outcome import Done, Later, Outcome, Stage
-from imgpipe.pictures.queue import IMAGES, held
+from imgpipe.pictures.queue import HELD, IMAGES, naming
 from imgpipe.storage.protocol import MissingObject
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def work(claim: Claim) -> Outcome | None:
 
 def give_up(claim: Claim) -> Outcome | None:
     """Give up a caption that crashed too often."""
-    has_caption = bool(db.session.scalar(select(Image.caption.is_not(None)).where(held(claim))))
+    has_caption = bool(db.session.scalar(select(Image.caption.is_not(None)).where(HELD), naming(claim)))
     db.session.remove()
     error = CaptionError("upstream_error", "Captioning this picture crashed repeatedly.")
     return rules.without(error, Situation(now=utc_now(), has_caption=has_caption))
@@ -68,12 +68,13 @@ def _plan(claim: Claim, captioner: Captioner) -> tuple[Situation, Ask | Done | L
     All in one transaction, one at a time for the same bytes: so two of them are never asked about at once.
     """
     with writing(durable=True) as session:
-        digest = session.scalar(select(IMAGES.c.sha256).where(held(claim)))
+        digest = session.scalar(select(IMAGES.c.sha256).where(HELD), naming(claim))
         if digest is None:
             return None
         lock_name(session, f"caption {digest}")
         image = session.scalars(
-            select(Image).where(held(claim)).with_for_update().execution_options(populate_existing=True)
+            select(Image).where(HELD).with_for_update().execution_options(populate_existing=True),
+            naming(claim),
         ).one_or_none()
         if image is None:
             return None
@@ -126,7 +127,7 @@ def _twin_is_asked(session: Session, image: Image) -> bool:
 
 def _note(session: Session, claim: Claim, ask: Ask) -> None:
     values = {"calling": True, "caption_calls": ask.calls, "caption_began_at": ask.began_at}
-    session.execute(update(IMAGES).where(held(claim)).values(**values))
+    session.execute(update(IMAGES).where(HELD).values(**values), naming(claim))
 
 
 def _ask(claim: Claim, situation: Situation, plan: Ask, captioner: Captioner) -> Outcome:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, delete, func, select, true, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, func, select, true, update
 from sqlalchemy.orm import Session
 
 from imgpipe import metrics
@@ -23,7 +23,7 @@ from imgpipe.errors import Conflict, ImageNotFound
 from imgpipe.jobs.protocol import Claim
 from imgpipe.pictures import alike, authorship, events, labels, search, tallies, thumbnails
 from imgpipe.pictures.outcome import Done, Failed, Later, Outcome
-from imgpipe.pictures.queue import CAPTION, IMAGES, PAUSED, RENDER, held, rows
+from imgpipe.pictures.queue import CAPTION, HELD, IMAGES, PAUSED, RENDER, naming, rows
 
 log = logging.getLogger(__name__)
 # What has to be known of a picture that goes, to take it out of everything that counts or lists it.
@@ -35,6 +35,24 @@ _GONE = (
     Image.labels,
     Image.perceptual_hash,
 )
+# Made once: SQLAlchemy takes longer to make a statement than to run it.
+_HOLD = (
+    select(
+        IMAGES.c.status,
+        IMAGES.c.worked_ms,
+        IMAGES.c.position,
+        IMAGES.c.original_name,
+        IMAGES.c.caption,
+        IMAGES.c.caption_source,
+        IMAGES.c.caption_asked,
+        IMAGES.c.perceptual_hash,
+        IMAGES.c.original_key,
+        IMAGES.c.size_bytes,
+    )
+    .where(HELD)
+    .with_for_update()
+)
+_WRITE = update(IMAGES).where(IMAGES.c.id == bindparam("held_id"))
 ENDS = (None, PAUSED)  # a picture with this next stage is a success, whatever becomes of its caption
 
 
@@ -94,7 +112,7 @@ def settle(claim: Claim, outcome: Outcome) -> bool:
             values |= _fail(session, outcome)
         else:
             values |= _finish(session, claim, row, outcome)
-        session.execute(update(IMAGES).where(IMAGES.c.id == claim.image_id).values(**values))
+        session.execute(_WRITE, {"held_id": claim.image_id, **values})
         _measure(row.status, values)  # before the commit: who sees the status finds it counted
         events.record(session, claim.image_id, *_events(row, values))
     level = logging.WARNING if isinstance(outcome, Failed) else logging.INFO
@@ -258,16 +276,4 @@ def exists(image_id: UUID) -> bool:
 
 def _hold(session: Session, claim: Claim) -> "Row[*tuple[Any, ...]] | None":
     """Lock the row of a claim that still holds; None when it does not."""
-    columns = (
-        IMAGES.c.status,
-        IMAGES.c.worked_ms,
-        IMAGES.c.position,
-        IMAGES.c.original_name,
-        IMAGES.c.caption,
-        IMAGES.c.caption_source,
-        IMAGES.c.caption_asked,
-        IMAGES.c.perceptual_hash,
-        IMAGES.c.original_key,
-        IMAGES.c.size_bytes,
-    )
-    return session.execute(select(*columns).where(held(claim)).with_for_update()).one_or_none()
+    return session.execute(_HOLD, naming(claim)).one_or_none()

@@ -40,6 +40,12 @@ RENDER, CAPTION, RECAPTION, PAUSED = "render", "caption", "recaption", "paused"
 LANES = {RENDER: (RENDER,), CAPTION: (RECAPTION, CAPTION, PAUSED)}
 CRASH_PAUSE_S = 1.0
 PUT_OFF_S = 60.0  # longer than anything is ever put off
+# Under which a claim still holds: the fence before every write, for the parameters that ``naming`` gives.
+HELD = and_(
+    IMAGES.c.id == bindparam("claimed_id"),
+    IMAGES.c.attempt == bindparam("claimed_attempt"),
+    IMAGES.c.stage == bindparam("claimed_stage"),
+)
 
 
 def lane_of(stage: str) -> str:
@@ -146,19 +152,21 @@ def queued() -> int:
     return count or 0
 
 
-def held(claim: Claim) -> ColumnElement[bool]:
-    """Return the condition under which a claim still holds: the fence before every write."""
-    return and_(
-        IMAGES.c.id == claim.image_id, IMAGES.c.attempt == claim.attempt, IMAGES.c.stage == claim.stage
-    )
+def naming(claim: Claim) -> dict[str, Any]:
+    """Return the parameters of ``HELD``."""
+    return {
+        "claimed_id": claim.image_id,
+        "claimed_attempt": claim.attempt,
+        "claimed_stage": claim.stage,
+    }
 
 
 def _touch(claims: Sequence[Claim], **values: Any) -> None:
     """Change the rows of claims that still hold, and whose work was neither put off nor given back."""
     if claims:
         with writing(durable=False) as session:
-            running = update(IMAGES).where(or_(*map(held, claims)), IMAGES.c.running)
-            session.execute(running.values(**values))
+            running = update(IMAGES).where(HELD, IMAGES.c.running)
+            session.execute(running.values(**values), list(map(naming, claims)))
 
 
 def rows(result: "Result[Any]") -> int:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import Table, delete, insert, select
+from sqlalchemy import Table, bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
 from imgpipe.database.engine import db
@@ -13,6 +13,12 @@ from imgpipe.extensions import parts
 from imgpipe.imaging.geometry import Size
 
 THUMBNAILS = cast(Table, Thumbnail.__table__)
+_DELETE = (
+    delete(THUMBNAILS)
+    .where(THUMBNAILS.c.image_id == bindparam("of_id"))
+    .returning(THUMBNAILS.c.key, THUMBNAILS.c.size_bytes)
+)
+_INSERT = insert(THUMBNAILS)
 
 
 class Found(NamedTuple):
@@ -58,11 +64,8 @@ def replace(
     names: Collection[str] | None = None,
 ) -> Replaced:
     """Put these in the place of the derivatives of these names, or of all, in the caller's transaction."""
-    columns = (THUMBNAILS.c.key, THUMBNAILS.c.size_bytes)
-    statement = delete(THUMBNAILS).where(THUMBNAILS.c.image_id == image_id).returning(*columns)
-    if names is not None:
-        statement = statement.where(THUMBNAILS.c.name.in_(names))
-    former = session.execute(statement).all()
-    session.execute(insert(THUMBNAILS), [dict(each, image_id=image_id) for each in thumbnails])
+    statement = _DELETE if names is None else _DELETE.where(THUMBNAILS.c.name.in_(names))
+    former = session.execute(statement, {"of_id": image_id}).all()
+    session.execute(_INSERT, [dict(each, image_id=image_id) for each in thumbnails])
     grown = sum(each["size_bytes"] for each in thumbnails) - sum(row.size_bytes for row in former)
     return Replaced({row.key for row in former}, grown)

@@ -79,11 +79,11 @@ MUTANTS = (
         "isinstance(outcome, Done) and bool(outcome.frees)",
         CAPTION,
     ),
-    Mutant("no fence", "IMAGES.c.attempt == claim.attempt, ", "", TOGETHER),
+    Mutant("no fence", "IMAGES.c.attempt == bindparam", "IMAGES.c.attempt >= bindparam", TOGETHER),
     Mutant(
         "renew what is not running",
-        "or_(*map(held, claims)), IMAGES.c.running)",
-        "or_(*map(held, claims)))",
+        "where(HELD, IMAGES.c.running)",
+        "where(HELD)",
         TOGETHER,
     ),
     Mutant(
