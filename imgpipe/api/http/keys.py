@@ -15,6 +15,7 @@ from werkzeug.exceptions import MethodNotAllowed
 
 from imgpipe import keys
 from imgpipe.api.http import origins
+from imgpipe.api.http.requests import current
 from imgpipe.api.http.scopes import ALL, PUBLIC, READ, READ_OR_UPLOAD, Scope, spell
 from imgpipe.errors import Forbidden, Unauthorized
 from imgpipe.extensions import parts
@@ -95,13 +96,14 @@ def scope_of(endpoint: str) -> Scope:
 
 def _needed() -> Scope:
     """Return what the present request needs; one that meets no route is judged by its method."""
-    if request.method == "OPTIONS":
-        return READ_OR_UPLOAD if request.endpoint is None else scope_of(request.endpoint) and READ_OR_UPLOAD
-    if request.endpoint is not None:
-        return scope_of(request.endpoint)
-    if isinstance(request.routing_exception, MethodNotAllowed) and not scope_of(_neighbour()):
+    asked = current()
+    if asked.method == "OPTIONS":
+        return READ_OR_UPLOAD if asked.endpoint is None else scope_of(asked.endpoint) and READ_OR_UPLOAD
+    if asked.endpoint is not None:
+        return scope_of(asked.endpoint)
+    if isinstance(asked.routing_exception, MethodNotAllowed) and not scope_of(_neighbour()):
         return PUBLIC
-    return READ if request.method in ("GET", "HEAD") else ALL
+    return READ if asked.method in ("GET", "HEAD") else ALL
 
 
 def _neighbour() -> str:

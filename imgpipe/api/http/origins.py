@@ -7,7 +7,9 @@ Browsers say both in headers that no page can forge. curl, scripts and other ser
 import ipaddress
 import re
 import socket
-from functools import lru_cache
+from collections.abc import Mapping
+from functools import lru_cache, partial
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, request
@@ -15,6 +17,7 @@ from flask_cors import CORS
 
 from imgpipe.errors import CrossSite, InvalidHost
 from imgpipe.extensions import parts
+from imgpipe.settings import Settings
 
 PREFLIGHT_S = 600
 EXPOSED = (
@@ -29,9 +32,10 @@ _USUAL_PORTS = {"http": "80", "https": "443"}
 
 def init_app(app: Flask) -> None:
     """Look at where every request comes from, before anything else of it is judged."""
-    app.before_request(_check_host)
+    settings = app.extensions["imgpipe"].settings
+    app.before_request(partial(_check_host, settings))
     app.before_request(_check_site)
-    if allowed := app.extensions["imgpipe"].settings.cors_origins:
+    if allowed := settings.cors_origins:
         CORS(app, origins=list(allowed), expose_headers=EXPOSED, max_age=PREFLIGHT_S)
 
 
@@ -47,23 +51,24 @@ def is_preflight() -> bool:
     return asked and request.headers.get("Origin", "").lower() in parts.settings.cors_origins
 
 
-def _check_host() -> None:
-    sent = request.headers.get("Host", "").lower()
+def _check_host(settings: Settings) -> None:
+    environ = request.environ
+    sent = environ.get("HTTP_HOST", "").lower()
     name = _split(sent)[0].removesuffix(".")
-    allowed = parts.settings.allowed_hosts
+    allowed = settings.allowed_hosts
     if allowed:
         if sent not in allowed and name not in allowed:
             raise InvalidHost
-    elif _on_loopback() and sent and not _is_loopback(name) and name != _base_host():
+    elif sent and not _is_loopback(name) and _on_loopback(environ, settings) and name != _base_host(settings):
         raise InvalidHost
 
 
-def _on_loopback() -> bool:
+def _on_loopback(environ: Mapping[str, Any], settings: Settings) -> bool:
     """Tell whether only this machine's own programs reach us, with no proxy among them that we know of."""
-    connection = request.environ.get("gunicorn.socket")
-    if parts.settings.proxy_hops or (connection is not None and connection.family == socket.AF_UNIX):
+    connection = environ.get("gunicorn.socket")
+    if settings.proxy_hops or (connection is not None and connection.family == socket.AF_UNIX):
         return False
-    return _is_loopback(request.environ.get("SERVER_NAME", ""))
+    return _is_loopback(environ.get("SERVER_NAME", ""))
 
 
 @lru_cache(1_000)
@@ -76,8 +81,8 @@ def _is_loopback(name: str) -> bool:
         return False
 
 
-def _base_host() -> str | None:
-    return urlsplit(parts.settings.base_url).hostname
+def _base_host(settings: Settings) -> str | None:
+    return urlsplit(settings.base_url).hostname
 
 
 def _check_site() -> None:

@@ -10,12 +10,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from functools import cache, partial
+from secrets import token_hex
 from typing import IO, Any
-from uuid import uuid4
 
 import flask
 from flask import Flask, Response, g, request
 from gunicorn.http.errors import ParseException
+from prometheus_client import Counter, Histogram
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wsgi import get_content_length, get_input_stream
@@ -23,7 +25,7 @@ from werkzeug.wsgi import get_content_length, get_input_stream
 from imgpipe import logs, metrics
 from imgpipe.api.http.forms import FormParser
 from imgpipe.errors import BadRequest, DigestMismatch, ImgpipeError, TooLarge
-from imgpipe.extensions import parts
+from imgpipe.jobs.protocol import Jobs
 
 DRAIN_BYTES = 256 * 2**20
 DRAIN_S = 10.0
@@ -78,7 +80,10 @@ class Body:
 
 
 class Request(flask.Request):
-    """Keep pictures in memory while the form is parsed; only larger files go through a temp file."""
+    """Have an id and a beginning, and keep pictures in memory while the form is parsed.
+
+    Only larger files go through a temp file.
+    """
 
     form_data_parser_class = FormParser
 
@@ -92,6 +97,9 @@ class Request(flask.Request):
         )
         environ["wsgi.input_terminated"] = True
         super().__init__(environ, *args, **kwargs)
+        sent = environ.get("HTTP_X_REQUEST_ID", "")
+        self.id = sent if _REQUEST_ID.fullmatch(sent) else token_hex(16)
+        self.began = time.perf_counter()
 
     def _get_file_stream(
         self,
@@ -137,7 +145,7 @@ def init_app(app: Flask) -> None:
     if hops := app.extensions["imgpipe"].settings.proxy_hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, hops, hops)  # type: ignore[method-assign]
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES
-    app.before_request(_begin)
+    app.before_request(partial(_begin, app.extensions["imgpipe"].jobs))
     app.after_request(_end)
     app.teardown_request(lambda _error: logs.tag("-"))
 
@@ -153,39 +161,55 @@ def too_large() -> TooLarge:
     return TooLarge(*g.get("limit", (BODY_BYTES,)))
 
 
+def current() -> Request:
+    """Return the present request itself: each look at it through Flask's proxy costs as much as a header."""
+    found: Request = request._get_current_object()  # type: ignore[attr-defined]
+    return found
+
+
 def request_id() -> str:
     """Return the id of the present request."""
-    return str(g.get("request_id", "-"))
+    return current().id
 
 
-def _begin() -> None:
-    sent = request.headers.get("X-Request-ID", "")
-    g.request_id = sent if _REQUEST_ID.fullmatch(sent) else uuid4().hex
-    g.began = time.perf_counter()
-    logs.tag(g.request_id)
-    parts.jobs.start()
+def _begin(jobs: Jobs) -> None:
+    logs.tag(request_id())
+    jobs.start()
 
 
 def _end(response: Response) -> Response:
+    asked = current()
     if response.status_code >= 400:
         _drain()
-    response.headers["X-Request-ID"] = request_id()
+    response.headers["X-Request-ID"] = asked.id
     response.headers["X-Content-Type-Options"] = "nosniff"
-    quiet = response.status_code < 400 and request.method in ("GET", "HEAD")
-    took_ms = (time.perf_counter() - g.get("began", time.perf_counter())) * 1000
-    level = logging.DEBUG if quiet else logging.INFO
-    _count(response.status_code, took_ms / 1000)
-    key = f" key={g.key_name}" if "key_name" in g else ""
-    log.log(level, "%s %s %d %.0f ms%s", request.method, request.path, response.status_code, took_ms, key)
+    took_s = time.perf_counter() - asked.began
+    _count(asked, response.status_code, took_s)
+    _note(asked, response.status_code, took_s)
     return response
 
 
-def _count(status: int, took_s: float) -> None:
+def _note(asked: Request, status: int, took_s: float) -> None:
+    quiet = status < 400 and asked.method in ("GET", "HEAD")
+    level = logging.DEBUG if quiet else logging.INFO
+    if log.isEnabledFor(level):
+        key = f" key={g.key_name}" if "key_name" in g else ""
+        log.log(level, "%s %s %d %.0f ms%s", asked.method, asked.path, status, took_s * 1000, key)
+
+
+def _count(asked: Request, status: int, took_s: float) -> None:
     """Count the request by its rule, never by its path: what a client makes up would fill the memory."""
-    rule = request.url_rule.rule if request.url_rule else "unknown"
-    method = request.method if request.method in METHODS else "OTHER"
-    metrics.REQUESTS.labels(method, rule, status).inc()
-    metrics.REQUEST_SECONDS.labels(method, rule).observe(took_s)
+    rule = asked.url_rule.rule if asked.url_rule else "unknown"
+    method = asked.method if asked.method in METHODS else "OTHER"
+    requests, seconds = _counters(method, rule, status)
+    requests.inc()
+    seconds.observe(took_s)
+
+
+@cache
+def _counters(method: str, rule: str, status: int) -> tuple[Counter, Histogram]:
+    """Find the counters of such requests once; the library would compare all labels every time."""
+    return metrics.REQUESTS.labels(method, rule, status), metrics.REQUEST_SECONDS.labels(method, rule)
 
 
 def _drain() -> None:
