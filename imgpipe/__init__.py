@@ -1,8 +1,9 @@
 """imgpipe: pictures in; thumbnails, metadata and a sentence of description out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 
@@ -51,10 +52,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
+    app.ensure_sync = _as_it_is  # type: ignore[method-assign]
     health.init_app(app)
     api.init_app(app)
     cli.init_app(app)
     return app
+
+
+def _as_it_is(func: Callable[..., Any]) -> Callable[..., Any]:
+    """Take every view and hook for the plain function that it is; Flask would find out at each call."""
+    return func
 
 
 def _join(settings: Settings, app: Flask) -> Backlog:
