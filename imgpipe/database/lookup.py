@@ -13,15 +13,15 @@ Row = Sequence[Any]
 
 @dataclass(frozen=True, slots=True)
 class _Spelled:
-    """A statement as a driver takes it: its text, and its values by name, or in an order."""
+    """A statement as a driver takes it: its text, and how each value is written, by name or in an order."""
 
     text: str
-    order: Sequence[str] | None
-    writers: Mapping[str, Callable[[Any], Any]]
+    named: bool
+    writers: Sequence[tuple[str, Callable[[Any], Any] | None]]
 
     def write(self, values: Mapping[str, Any]) -> Any:
-        written = {**values, **{name: write(values[name]) for name, write in self.writers.items()}}
-        return written if self.order is None else [written[name] for name in self.order]
+        written = {name: write(values[name]) if write else values[name] for name, write in self.writers}
+        return written if self.named else list(written.values())
 
 
 class Lookup:
@@ -60,10 +60,10 @@ class Lookup:
 
     def _spell(self, dialect: Dialect) -> _Spelled:
         compiled = self._statement.compile(dialect=dialect)
-        types = {name: bound.type.dialect_impl(dialect) for name, bound in compiled.binds.items()}
-        writers = {name: type_.bind_processor(dialect) for name, type_ in types.items()}
-        needed = {name: writer for name, writer in writers.items() if writer}
-        spelled = _Spelled(str(compiled), compiled.positiontup, needed)
+        order = compiled.positiontup or list(compiled.binds)
+        types = {name: compiled.binds[name].type.dialect_impl(dialect) for name in order}
+        writers = [(name, type_.bind_processor(dialect)) for name, type_ in types.items()]
+        spelled = _Spelled(str(compiled), not compiled.positional, writers)
         self._spelled[dialect.dialect_description] = spelled
         return spelled
 
