@@ -12,6 +12,9 @@ function fault(status, { error, code, details } = {}) {
 	return Object.assign(new Error(words), { status, code, details });
 }
 
+// Whether the same may go through at another time.
+export const passing = ({ status }) => [0, 401, 408, 409, 429].includes(status) || status >= 500;
+
 // Links work from here also when BASE_URL names another host.
 export function address(link, query = {}) {
 	const url = new URL(link.slice(Math.max(0, link.lastIndexOf("api/"))), document.baseURI);

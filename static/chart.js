@@ -24,7 +24,7 @@ function coloured(tile, lut) {
 	return Object.assign(tile, { lut, canvas }).canvas;
 }
 
-// `view` and `tape` are {from, to}, tracks [{tiles, keys}].
+// `view` and `tape` are {from, to}, a track is the tiles of a log.
 export function draw(canvas, tracks, view, lut, tape) {
 	const { clientWidth: width, clientHeight: height } = canvas;
 	Object.assign(canvas, { width: width * devicePixelRatio, height: height * devicePixelRatio });
@@ -34,12 +34,12 @@ export function draw(canvas, tracks, view, lut, tape) {
 	Object.assign(pen, { font, fillStyle: color, strokeStyle: color });
 	const y = (depth) => ((depth - view.from) / (view.to - view.from)) * height;
 	const wide = (width - LEFT + GAP) / tracks.length;
-	tracks.forEach(({ tiles, keys }, n) => {
-		for (const key of keys) paint(pen, tiles, key, lut, LEFT + n * wide, wide - GAP, y);
+	tracks.forEach((tiles, n) => {
+		for (const key of tiles.pieces()) paint(pen, tiles, key, lut, LEFT + n * wide, wide - GAP, y);
 	});
 	drawAxis(pen, view, height, y);
 	pen.strokeStyle = pen.fillStyle = caretColor;
-	drawOverview(pen, tracks[0].tiles, view, lut, height);
+	drawOverview(pen, tracks[0], view, lut, height);
 	if (tape) drawTape(pen, y(tape.from), y(tape.to), width - LEFT);
 }
 

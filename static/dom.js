@@ -26,14 +26,14 @@ export const button = (text, onclick, ...more) => make("button", { type: "button
 export const icon = (sign, ariaLabel, onclick) => button(sign, onclick, { ariaLabel, className: "quiet" });
 
 export const select = (attributes, options) =>
-	make("select", attributes, options.map((one) => [one].flat()).map(([value, text = value]) => make("option", { value }, text)));
+	make("select", attributes, options.map((one) => [one].flat()).map(([value, text = value]) => new Option(text, value)));
 
 export const terms = (pairs) => pairs.map(([term, value]) => make("div", make("dt", term), make("dd", value)));
 
-export function table(caption, heads, rows) {
+export function table(heads, rows) {
 	const cell = (content, n) => make("td", { "data-head": heads[n] }, content);
-	return make("table", make("caption.unseen", caption),
-		make("thead", make("tr", heads.map((text) => make("th", { scope: "col" }, text)))),
+	return make("table",
+		make("thead", make("tr", heads.map((text) => make("th", text)))),
 		make("tbody", rows.map((cells) => make("tr", cells.map(cell)))));
 }
 
@@ -51,17 +51,6 @@ export function takeFiles(input, part, take) {
 		if (event.type === "drop") take([...event.dataTransfer.files]);
 	};
 	for (const name of ["dragover", "dragleave", "drop"]) addEventListener(name, onDrag);
-}
-
-// The clipboard wants TLS; resolves to whether it worked.
-export async function copy(text) {
-	if (await navigator.clipboard?.writeText(text).then(() => true, () => false)) return true;
-	const field = make("textarea.unseen", { value: text });
-	find("body").append(field);
-	field.select();
-	const copied = document.execCommand("copy");
-	field.remove();
-	return copied;
 }
 
 export function soon(act, pause_ms) {
@@ -85,12 +74,18 @@ export function ask(id, question, ...parts) {
 export const confirm = (question, consequence, yes = "Delete") => ask("confirm", question, make("p", consequence),
 	make("div.row", make("button", { autofocus: true }, "Keep"), make("button.danger", { value: "yes" }, yes)));
 
-// A form for a text, which `send` hears; it stays where that fails.
-export function writing(ariaLabel, yes, attributes, send, ...more) {
+// A form for a text, which `send` hears; it stays where that fails. Escape leaves the field.
+export function writing(ariaLabel, yes, attributes, send, leave) {
 	const field = make("textarea", { ariaLabel, placeholder: ariaLabel, ...attributes });
 	const save = make("button", { title: "Ctrl+Enter" }, yes);
-	const form = make("form", field, make("div.row", save, more));
-	form.onkeydown = (event) => { if (event.key === "Enter" && held(event)) form.requestSubmit(); };
+	const form = make("form", field, make("div.row", save, leave && button("Cancel", leave)));
+	field.onkeydown = (event) => {
+		if (event.key === "Enter" && held(event)) form.requestSubmit();
+		if (event.key !== "Escape") return;
+		event.preventDefault(); // it would close the picture
+		if (leave) leave();
+		else field.blur();
+	};
 	form.onsubmit = async (event) => {
 		event.preventDefault();
 		if (save.disabled) return;
@@ -118,8 +113,6 @@ export function bytes(value) {
 	if (value < 1000) return `${value} B`;
 	return value < 999_500 ? `${(value / 1e3).toFixed()} kB` : `${(value / 1e6).toFixed(1)} MB`;
 }
-
-export const duration = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
 
 const UNITS = [["year", 31_557_600], ["month", 2_629_800], ["day", 86_400], ["hour", 3600], ["minute", 60]];
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });

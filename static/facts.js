@@ -1,9 +1,9 @@
 // What is known of a picture, in photographers' words.
-import { ago, bytes, count, duration, make, table, terms } from "./dom.js";
+import { ago, bytes, count, make, table, terms } from "./dom.js";
 
 const MAP = "https://www.openstreetmap.org/";
 
-export function facts({ metadata, exif, caption_source: source, uploaded_at, processing_time_ms }) {
+export function facts({ metadata, exif, caption_source: source, uploaded_at }) {
 	const { width, height, format, size_bytes, datetime } = metadata ?? {};
 	const tags = exif ?? {};
 	const rows = {
@@ -15,7 +15,6 @@ export function facts({ metadata, exif, caption_source: source, uploaded_at, pro
 		Lens: tags.LensModel,
 		Exposure: exposure(tags),
 		Place: place(tags),
-		"Processed in": processing_time_ms !== null && duration(processing_time_ms),
 		"Captioned by": source && (source.provider === "human" ? "a person" : source.model ?? source.provider),
 	};
 	return [make("dl", terms(Object.entries(rows).filter(([, value]) => value))), listed(Object.entries(tags))];
@@ -61,5 +60,5 @@ function degrees(parts, negative) {
 
 function listed(tags) {
 	const rows = tags.map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : value]);
-	return rows.length ? make("details", make("summary", `EXIF, tags: ${rows.length}`), table("EXIF", ["Tag", "Value"], rows)) : "";
+	return rows.length ? make("details", make("summary", `EXIF, tags: ${rows.length}`), table(["Tag", "Value"], rows)) : "";
 }

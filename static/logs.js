@@ -1,6 +1,6 @@
 // The list of depth logs, and the way in.
 import { get, request } from "./api.js";
-import { button, confirm, count, find, make, sentence, table, takeFiles } from "./dom.js";
+import { button, complaint, confirm, count, find, make, sentence, table, takeFiles } from "./dom.js";
 import { uploading } from "./uploads.js";
 import * as viewer from "./viewer.js";
 
@@ -11,9 +11,8 @@ const name = make("input", { maxlength: 100, placeholder: "as the file" });
 const csv = make("input", { type: "file", id: "csv", accept: ".csv,.las,.dlis,text/csv" });
 const rows = make("div.uploads", make("p", { role: "status" }));
 const intake = make("div.row.intake",
-	make("label.field", "Name of the log", name),
-	make("label.drop", csv, make("span", make("b", "Drop a CSV here"), " or ", make("u", "choose a file")),
-		make("small", "depth, then pixel values 0 to 255")));
+	make("label.field", "Name of the log", name), make("label.button.main.add", csv, "Add a CSV"),
+	make("small", "or drop it anywhere: depth, then pixel values 0 to 255"));
 
 takeFiles(csv, place, uploading(rows, { path: "api/frames", fields, done: told, explain }));
 
@@ -28,7 +27,7 @@ async function fill() {
 	try {
 		const logs = await all("api/frames/logs");
 		shelf.replaceChildren(logs.length
-			? table("Depth logs", ["Log", "Depths", "Step", "Rows", "Width", ""], logs.map(row))
+			? table(["Log", "Depths", "Step", "Rows", "Width", ""], logs.map(row))
 			: make("p.note", "No depth logs yet."));
 	} catch (error) {
 		shelf.replaceChildren(make("p.note", sentence(error, "The depth-log part")));
@@ -50,8 +49,7 @@ function row({ log, depth_min, depth_max, depth_step, rows, source_width }) {
 
 async function erase(log, rows) {
 	if (!(await confirm(`Delete the log ${log}?`, `${count(rows)} rows are gone for good.`))) return;
-	await request("DELETE", `api/frames/${path(log)}`).catch(() => {});
-	fill();
+	await request("DELETE", `api/frames/${path(log)}`).then(fill, complaint(shelf));
 }
 
 function fields(file) {
@@ -68,5 +66,5 @@ function explain({ details }) {
 	if (!details?.errors) return null;
 	const rows = details.errors.map(({ line, column, found, expected }) => [line, column, found, expected]);
 	return make("div.wide", { tabIndex: 0, role: "group", ariaLabel: "Faults in the file" },
-		table("Faults", ["Line", "Column", "Found", "Expected"], rows), details.more ? `and ${count(details.more)} more` : "");
+		table(["Line", "Column", "Found", "Expected"], rows), details.more ? `and ${count(details.more)} more` : "");
 }

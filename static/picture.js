@@ -1,6 +1,6 @@
 // One picture: the stage, and what is known and said.
 import { downloads, get, show } from "./api.js";
-import { button, complaint, confirm, find, held, icon, make } from "./dom.js";
+import { button, complaint, find, held, icon, make } from "./dom.js";
 import { facts } from "./facts.js";
 import * as gallery from "./gallery.js";
 import { focusOn } from "./select.js";
@@ -15,7 +15,7 @@ const title = make("h2", { id: "picture-title" });
 const scale = make("output");
 const sides = [[-1, "‹", "Previous picture"], [1, "›", "Next picture"]].map(([step, sign, ariaLabel]) =>
 	button(sign, () => turn(step), { className: "turn", ariaLabel }));
-const fold = button("Facts", () => setFolded(!dialog.classList.contains("folded")), { "aria-controls": "side" });
+const fold = button("Facts", () => setFolded(fold.ariaExpanded === "true"), { "aria-controls": "side" });
 const close = icon("✕", "Close", () => dialog.close());
 const side = make("div.side", { id: "side" });
 let shown = "";
@@ -52,6 +52,9 @@ export async function open(id, query, ways) {
 		name("No picture");
 		stage.show("");
 		complaint(side)(error);
+		if (error.status !== 404) return;
+		gallery.update(id, null);
+		neighbours();
 	}
 }
 
@@ -65,12 +68,11 @@ const staged = ({ id, caption, name: called, ...item }) =>
 
 function draw(known, fresh) {
 	const { image } = known;
-	const place = { state: make("div", { ariaLive: "polite" }), facts: make("div"), alike: make("section") };
-	const remarks = make("section");
+	const place = { state: make("div", { ariaLive: "polite" }), facts: make("div"), alike: make("div"), remarks: make("section") };
 	name(image.original_name);
-	side.replaceChildren(...Object.values(place), remarks);
+	side.replaceChildren(...Object.values(place));
 	fill(place, known, fresh);
-	comments(remarks, image.image_id);
+	comments(place.remarks, image.image_id);
 	if (image.metadata) showAlike(place.alike, image.image_id);
 }
 
@@ -81,19 +83,28 @@ function fill(place, known, fresh) {
 	const nothing = image.status === "failed" ? "There is no picture to show." : "Processing…";
 	if (fresh || !metadata) stage.show(metadata ? staged(record(image)) : nothing);
 	const changed = (now, focus) => {
+		place.state.replaceChildren();
 		gallery.update(id, now.image);
 		fill(place, now);
 		find(focus, place.state)?.focus();
 	};
-	place.state.replaceChildren(...words(known, changed), actions(image, place));
+	renew(place.state, [...words(known, changed), actions(image, place)]);
 	place.facts.replaceChildren(...facts(image));
 	if (!busy(image)) return;
 	watch(id, async (now) => {
 		if (!place.state.isConnected) return;
 		if (!now) return dialog.close();
 		gallery.update(id, now);
-		if (find("form", place.state)) return; // somebody is writing there
-		fill(place, await fetchTagged(id).catch(() => ({ image: now })), !metadata);
+		fill(place, Object.assign(known, await fetchTagged(id).catch(() => ({ image: now }))), !metadata);
+	});
+}
+
+// Put the parts into a place, but where somebody is writing.
+function renew(place, parts) {
+	parts.forEach((part, n) => {
+		const old = place.children[n];
+		if (!old) place.append(part);
+		else if (!find("form, .label-field:focus", old)) old.replaceWith(part);
 	});
 }
 
@@ -109,20 +120,22 @@ async function showAlike(place, id) {
 }
 
 function actions(image, place) {
-	const doing = (act) => () => act(image, place).catch(complaint(place.state));
+	const doing = (act) => () => act(image, place).catch(complaint(row));
 	const original = make("a.button", "Download original");
 	downloads(original, image.original_url, image.original_name);
-	return make("div.row", original, failed(image) && button("Retry", doing(retry)),
+	const row = make("div.row", original, failed(image) && button("Retry", doing(retry)),
 		button("Delete", doing(remove), { className: "danger" }));
+	return row;
 }
 
 const retry = async ({ image_id: id }, place) => fill(place, { image: await gallery.again(id, "retry") }, true);
 
 async function remove({ image_id: id, original_name: called }) {
-	if (!(await confirm(`Delete ${called}?`, "The picture, its thumbnails and its comments are gone for good."))) return;
+	if (!(await gallery.sure([{ name: called }]))) return;
 	const next = (await gallery.neighbour(id, 1)) ?? (await gallery.neighbour(id, -1));
 	await gallery.erase(id);
-	if (next && shown === id) way.go(next.id);
+	if (shown !== id) return;
+	if (next) way.go(next.id);
 	else dialog.close();
 }
 
@@ -144,7 +157,6 @@ async function neighbours() {
 }
 
 function setFolded(folded) {
-	dialog.classList.toggle("folded", folded);
 	fold.ariaExpanded = !folded;
 	localStorage.setItem(FOLDED, folded ? "yes" : "no");
 }

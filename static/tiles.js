@@ -1,10 +1,11 @@
 // A log in pieces: level k cuts its depths into 2**k tiles of at most 512 rows.
-import { request } from "./api.js";
+import { passing, request } from "./api.js";
 
 const ROWS = 512;
 const KEPT = 96;
 const IN_FLIGHT = 3;
 const PAUSE_MS = 80; // what is passed over is not asked for
+const AGAIN_MS = 3000;
 
 const split = (key) => key.split("/").map(Number);
 
@@ -12,13 +13,14 @@ const split = (key) => key.split("/").map(Number);
 export function tilesOf(log, how, changed) {
 	const kept = new Map(); // "level/index" -> tile, the least used first
 	const flying = new Map();
-	let wanted = [];
+	let keys = []; // of what is in view, from the top
+	let wanted = new Set();
 	let timer = 0;
 	const step = log.depth_step || 1;
 	const top = log.depth_min - step / 2;
 	const extent = log.depth_max - log.depth_min + step;
 	const deepest = Math.max(0, Math.ceil(Math.log2(Math.max(log.rows, extent / step) / ROWS)));
-	return { log, how, step, top, extent, visible, bounds, best, want, missing, look };
+	return { how, step, top, extent, bounds, best, show, stop: () => want([]), pieces: () => keys, missing, look };
 
 	function visible(from, to, height_px) {
 		const sharp = Math.ceil(Math.log2((extent * height_px) / (to - from) / ROWS));
@@ -41,16 +43,21 @@ export function tilesOf(log, how, changed) {
 		return kept.get(key) ?? (level ? best(`${level - 1}/${index >> 1}`) : null);
 	}
 
-	function want(keys) {
-		wanted = [...new Set(["0/0", ...keys])];
-		for (const [key, stop] of flying) if (!wanted.includes(key)) stop.abort();
+	function show(from, to, height_px) {
+		keys = visible(from, to, height_px);
+		want(["0/0", ...keys]);
 		for (const key of wanted) if (kept.has(key)) keep(key, kept.get(key));
-		clearTimeout(timer);
 		timer = setTimeout(fly, PAUSE_MS);
 	}
 
+	function want(some) {
+		wanted = new Set(some);
+		clearTimeout(timer);
+		for (const [key, flight] of flying) if (!wanted.has(key)) flight.abort();
+	}
+
 	function missing() {
-		return wanted.filter((key) => !kept.has(key));
+		return [...wanted].filter((key) => !kept.has(key));
 	}
 
 	function fly() {
@@ -59,13 +66,16 @@ export function tilesOf(log, how, changed) {
 	}
 
 	async function load(key) {
-		const stop = new AbortController();
-		flying.set(key, stop);
-		const error = await read(key, stop.signal).then((tile) => keep(key, tile), (reason) => reason);
+		const flight = new AbortController();
+		flying.set(key, flight);
+		const error = await read(key, flight.signal).then((tile) => keep(key, tile), (reason) => reason);
 		flying.delete(key);
-		if (stop.signal.aborted) return;
+		if (flight.signal.aborted) return;
 		if (error?.code === "no_frames") keep(key, { rows: 0 });
-		else if (error) return changed(error);
+		else if (error) {
+			if (passing(error)) timer = setTimeout(fly, AGAIN_MS);
+			return changed(error);
+		}
 		changed();
 		fly();
 	}
@@ -92,7 +102,7 @@ export function tilesOf(log, how, changed) {
 		if (kept.size > KEPT) kept.delete([...kept.keys()].find((old) => old !== "0/0"));
 	}
 
-	function look(depth, across, keys) {
+	function look(depth, across) {
 		const key = keys.find((one) => depth < bounds(one)[1]);
 		const tile = key && best(key);
 		const row = tile?.rows ? Math.floor((depth - tile.top) / tile.pitch) : -1;

@@ -1,22 +1,18 @@
 // Uploads; what fails folds into one line, with a retry where it can help.
-import { post } from "./api.js";
-import { button, count, counted, find, icon, make } from "./dom.js";
+import { passing, post } from "./api.js";
+import { button, count, counted, find, make } from "./dom.js";
 
 const IN_FLIGHT = 3;
-
-// Whether the same file may go through at another time.
-const passing = ({ status }) => [0, 401, 408, 409, 429].includes(status) || status >= 500;
 
 // Return what takes files; `explain(error)` adds to a refusal.
 export function uploading(place, { path, fields, done, explain }) {
 	const waiting = [];
-	const faults = new Map();
-	let [flying, ready] = [0, 0];
+	let [flying, ready, faults] = [0, 0, []];
 	const [rows, list] = ["Uploads", "Failed uploads"].map((ariaLabel) => make("ul", { ariaLabel }));
 	const line = make("summary");
-	const again = button("Retry", () => retry(...faults.keys()));
+	const again = button("Retry", () => add(dismiss(passing)));
 	const failed = make("details.faults", { hidden: true }, line,
-		make("div.row", again, button("Dismiss all", () => dismiss(...faults.keys()))), list);
+		make("div.row", again, button("Dismiss all", () => dismiss(() => true))), list);
 	place.append(rows, failed);
 	return add;
 
@@ -49,36 +45,27 @@ export function uploading(place, { path, fields, done, explain }) {
 	}
 
 	function fail(file, error) {
-		const row = make("li.failed", make("b", file.name), make("span", error.message),
-			passing(error) && button("Retry", () => retry(row), { ariaLabel: `Retry ${file.name}` }),
-			icon("✕", `Dismiss ${file.name}`, () => dismiss(row)), explain?.(error));
-		faults.set(row, [file, error]);
+		const row = make("li.failed", make("b", file.name), make("span", error.message), explain?.(error));
+		faults.push({ file, error, row });
 		list.append(row);
-		if (faults.size < 3) failed.open = faults.size === 1; // the second folds them into the line
+		if (faults.length < 3) failed.open = faults.length === 1; // the second folds them into the line
 	}
 
-	function retry(...some) {
-		const found = some.filter((row) => passing(faults.get(row)[1]));
-		const files = found.map((row) => faults.get(row)[0]);
-		dismiss(...found);
-		add(files);
-	}
-
-	function dismiss(...some) {
-		for (const row of some) {
-			faults.delete(row);
-			row.remove();
-		}
+	// Take the faults away of whose errors `which` holds; returns their files.
+	function dismiss(which) {
+		const some = faults.filter(({ error }) => which(error));
+		faults = faults.filter((one) => !some.includes(one));
+		for (const { row } of some) row.remove();
 		tell();
+		return some.map(({ file }) => file);
 	}
 
 	function tell() {
-		const errors = [...faults.values()].map(([, error]) => error);
-		const { size } = faults;
-		const all = ready + size + flying + waiting.length;
-		find("[role=status]", place).textContent = all ? `${count(ready)} of ${count(all)} uploaded${size ? `, ${count(size)} failed` : ""}` : "";
-		failed.hidden = !size;
-		line.textContent = size ? `${counted(size, "upload")} failed: ${errors.at(-1).message}` : "";
-		again.hidden = !errors.some(passing);
+		const { length } = faults;
+		const all = ready + length + flying + waiting.length;
+		find("[role=status]", place).textContent = all ? `${count(ready)} of ${count(all)} uploaded${length ? `, ${count(length)} failed` : ""}` : "";
+		failed.hidden = !length;
+		line.textContent = length ? `${counted(length, "upload")} failed: ${faults.at(-1).error.message}` : "";
+		again.hidden = !faults.some(({ error }) => passing(error));
 	}
 }

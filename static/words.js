@@ -25,34 +25,34 @@ export const adding = (names) => (labels) => [...new Set([...labels, ...names])]
 // `changed` hears of {image, etag}, and where the keyboard goes on.
 export const words = (known, changed) => [caption(known, changed), labels(known, changed)];
 
-function caption({ image, etag }, changed) {
+function caption(known, changed) {
 	const place = make("div.words");
-	const { image_id: id, caption: text, caption_source: source } = image;
-	const human = source?.provider === "human";
+	const { image_id: id } = known.image;
 	const done = (now) => changed(now, ".edit");
 	const complain = complaint(place);
 	read();
 	return place;
 
 	function read() {
+		const { image } = known;
+		const { caption: text } = image;
 		const edit = button(text ? "Edit" : "Write a caption", write, { className: "small edit" });
 		const asks = image.status === "success" && image.caption_status !== "pending";
 		place.replaceChildren(make(text ? "p.caption" : "p.soft", text ?? missing(image)),
-			make("div.row", edit, asks && button("Ask again", () => ask().catch(complain), { className: "small", title: "Have the captioner look once more" })));
+			make("div.row", edit, asks && button("Ask again", () => ask().catch(complain), { className: "small" })));
 		if (text && image.caption_error) complain(image.caption_error);
 	}
 
 	function write() {
-		const send = (said, save) => patch(id, { caption: said.trim() || null }, etag).then(done, (error) => refused(error, save));
-		const form = writing("Caption", "Save", { rows: 3, maxlength: 1000, value: text ?? "" }, send, button("Cancel", leave));
-		const field = find("textarea", form);
-		field.onkeydown = (event) => {
-			if (event.key !== "Escape") return;
-			event.preventDefault(); // it would close the picture
-			leave();
-		};
-		place.replaceChildren(form);
-		field.focus();
+		let { image, etag } = known; // as the writer saw them
+		const send = (said, save) => patch(id, { caption: said.trim() || null }, etag).then(done, async (error) => {
+			if (error.status !== 412) throw error;
+			({ image, etag } = await fetchTagged(id));
+			save.textContent = "Save mine";
+			throw new Error(`Somebody changed this picture meanwhile. The caption is now: ${image.caption ?? "none"}`);
+		});
+		place.replaceChildren(writing("Caption", "Save", { rows: 3, maxlength: 1000, value: image.caption ?? "" }, send, leave));
+		find("textarea", place).focus();
 	}
 
 	function leave() {
@@ -60,15 +60,8 @@ function caption({ image, etag }, changed) {
 		find("button", place).focus();
 	}
 
-	async function refused(error, save) {
-		if (error.status !== 412) throw error;
-		const now = await fetchTagged(id);
-		etag = now.etag;
-		save.textContent = "Save mine";
-		throw new Error(`Somebody changed this picture meanwhile. The caption is now: ${now.image.caption ?? "none"}`);
-	}
-
 	async function ask() {
+		const human = known.image.caption_source?.provider === "human";
 		if (human && !(await confirm("Replace this caption?", "A person wrote it; a machine will write another.", "Replace"))) return;
 		await post(`api/images/${id}/caption`, human ? { overwrite_human: true } : {});
 		done(await fetchTagged(id));

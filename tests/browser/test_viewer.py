@@ -212,7 +212,7 @@ def test_a_true_scale_is_gone_to_and_told(view: Callable[..., Page]) -> None:
 def test_the_tape_measures_and_does_not_move_the_log(view: Callable[..., Page]) -> None:
     page = view()
     before = _range(page)
-    page.get_by_role("button", name="Tape").click()
+    page.get_by_label("Tape").check()
     box = page.get_by_role("slider").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 400, box["y"] + box["height"] * 0.25)
