@@ -7,15 +7,12 @@ const PARTS = { gallery: "Pictures", logs: "Depth logs", docs: "API", lost: "Not
 const OPENERS = { logs: () => import("./logs.js"), image: () => import("./picture.js"), docs: () => import("./docs.js") };
 const form = find("#filter");
 let part = "";
-let entered = false; // a picture from this page: back leads there
 let scrolled_px = 0;
+let steps = history.state ?? NaN; // back from a picture to where it was opened; NaN: it was the first
+history.replaceState(steps, "");
 
 function decode(name) {
-	try {
-		return decodeURIComponent(name);
-	} catch {
-		return name;
-	}
+	try { return decodeURIComponent(name); } catch { return name; }
 }
 
 async function follow() {
@@ -50,8 +47,10 @@ function turnTo(shown) {
 }
 
 function replace(hash) {
-	history.replaceState(null, "", `${hash}${gallery.query()}`);
+	history.replaceState(steps, "", `${hash}${gallery.query()}`);
 }
+
+const free = () => part === "gallery" && !find("dialog[open]");
 
 function go(id) {
 	replace(`#/image/${id}`);
@@ -59,12 +58,13 @@ function go(id) {
 }
 
 function leave() {
-	if (entered) return history.back();
+	if (steps) return history.go(-steps);
 	replace("#/");
 	follow();
 }
 
 function filterGallery() {
+	if (!free()) return; // who typed has gone on
 	gallery.open(Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value.trim()])));
 	replace("#/");
 }
@@ -76,12 +76,7 @@ takeFiles(find("#files"), find("#gallery"), async (files) => {
 	upload(files);
 });
 form.oninput = soon(filterGallery, 250);
-form.onsubmit = (event) => event.preventDefault();
 form.label.onfocus = async (event) => (await import("./words.js")).offer(event);
-find("#skip").onclick = (event) => {
-	event.preventDefault();
-	find("main").focus();
-};
 const showKeys = async () => (await import("./help.js")).open();
 find("#show-keys").onclick = showKeys;
 let bar = null;
@@ -93,15 +88,16 @@ addEventListener("selected", async () => {
 onkeydown = (event) => {
 	if (event.defaultPrevented || event.target.matches("input:not([type=checkbox]), textarea")) return;
 	const plain = !(held(event) || event.altKey);
-	const free = part === "gallery" && !find("dialog[open]");
 	if (event.key === "?" && plain && !find("dialog.box[open]")) showKeys();
-	else if (event.key === "/" && plain && free) form.q.focus();
-	else if (event.key === "Delete" && free && select.selected.size) bar.then((one) => one.remove());
-	else if (!free || !select.onKey(event)) return;
+	else if (!free()) return;
+	else if (event.key === "/" && plain) form.q.focus();
+	else if (event.key === "Delete" && select.selected.size) bar.then((one) => one.remove());
+	else if (!select.onKey(event)) return;
 	event.preventDefault();
 };
 onhashchange = ({ oldURL }) => {
-	entered ||= !oldURL.includes("#/image/");
+	steps = history.state ?? (oldURL.includes("#/image/") ? steps + 1 : 1);
+	history.replaceState(steps, "");
 	follow();
 };
 follow();

@@ -1,6 +1,6 @@
 // What is done with all that are selected; what fails stays selected.
 import { address, save } from "./api.js";
-import { button, complaint, confirm, counted, find, icon, make, select, sentence } from "./dom.js";
+import { button, complaint, counted, find, icon, make, select, sentence } from "./dom.js";
 import * as gallery from "./gallery.js";
 import { choose, clear, selected } from "./select.js";
 import { failed } from "./tile.js";
@@ -9,12 +9,11 @@ import { adding, changeLabels, labelField } from "./words.js";
 const AT_ONCE = 4;
 const IN_LINE = 190; // ids in the line of a request
 const EXPORTS = { imagefolder: "imagefolder (zip)", webdataset: "webdataset (tar)", sidecar: "pictures and .txt (zip)", jsonl: "texts only (jsonl)" };
-let busy = false;
 
 const told = make("span", { role: "status" });
 const retry = button("Retry", () => each("retried", [...selected].filter(failed), ({ id }) => gallery.again(id, "retry")));
 const exports = select({ ariaLabel: "Export", onchange: exportAll }, [["", "Export…"], ...Object.entries(EXPORTS)]);
-const bar = make("div.bulk", { role: "region", ariaLabel: "Selected pictures" }, told, retry,
+const bar = make("fieldset.bulk", { ariaLabel: "Selected pictures" }, told, retry,
 	button("Caption", () => each("sent to be captioned", selected, ({ id }) => gallery.again(id, "caption", {}))),
 	labelField("Add label", (names) => each("labelled", selected, ({ id }) => changeLabels(id, adding(names)))),
 	exports, button("Delete", remove, { className: "danger" }), icon("✕", "Select none", clear));
@@ -23,22 +22,16 @@ find("#gallery").append(bar);
 export function show() {
 	bar.hidden = !selected.size;
 	if (!selected.size) settle();
-	if (busy) return;
+	if (bar.disabled) return;
 	told.textContent = `${counted(selected.size, "picture")} selected`;
-	able(true);
 	retry.disabled = ![...selected].some(failed);
 }
 
-function able(yes) {
-	for (const one of bar.querySelectorAll("button, input, select")) one.disabled = !yes;
-}
-
 async function busily(part, act) {
-	busy = true;
 	settle();
-	able(false);
+	bar.disabled = true;
 	await act().catch(complaint(bar, part));
-	busy = false;
+	bar.disabled = false;
 	show();
 }
 
@@ -78,9 +71,6 @@ function each(done, some, act) {
 }
 
 export async function remove() {
-	if (busy || bar.hidden) return;
-	const [one, another] = selected;
-	const question = another ? `Delete ${counted(selected.size, "picture")}?` : `Delete ${one.name}?`;
-	if (!(await confirm(question, "With their thumbnails and comments they are gone for good."))) return;
-	await each("deleted", selected, ({ id }) => gallery.erase(id));
+	if (bar.disabled || bar.hidden) return;
+	if (await gallery.sure(selected)) await each("deleted", selected, ({ id }) => gallery.erase(id));
 }

@@ -1,6 +1,6 @@
 // The gallery: pages loaded ahead, new ones on top, processing ones live.
-import { get, post, request } from "./api.js";
-import { button, counted, find, sentence } from "./dom.js";
+import { address, get, post, request } from "./api.js";
+import { button, confirm, counted, find, sentence } from "./dom.js";
 import * as mosaic from "./mosaic.js";
 import * as stats from "./stats.js";
 import * as tile from "./tile.js";
@@ -41,10 +41,9 @@ export function open(wanted) {
 	for (const name of Object.keys(filter)) filter[name] = wanted[name] ?? "";
 	if (walk && query() === before) return;
 	walk?.stop.abort();
-	walk = { stop: new AbortController(), next: "api/images", loading: null };
+	walk = { stop: new AbortController(), next: address("api/images", firstPage()), loading: null };
 	known.clear();
 	mosaic.clear();
-	dispatchEvent(new Event("emptied"));
 	load(walk);
 	stats.load();
 }
@@ -71,7 +70,6 @@ export function update(id, image) {
 	if (!before) return;
 	if (!image) {
 		mosaic.remove(before);
-		dispatchEvent(new CustomEvent("gone", { detail: before }));
 		return tell();
 	}
 	const { ratio, day } = before;
@@ -86,6 +84,9 @@ export async function again(id, act, json) {
 	follow(id);
 	return image;
 }
+
+export const sure = ([one, ...more]) => confirm(`Delete ${more.length ? counted(more.length + 1, "picture") : one.name}?`,
+	"Thumbnails and comments go with it. There is no way back.");
 
 export async function erase(id) {
 	await request("DELETE", `api/images/${id}`).catch((error) => {
@@ -117,7 +118,7 @@ async function loadPage(walk) {
 	const held = items.length;
 	if (!held) more.textContent = "Loading…";
 	try {
-		const { data, next } = await get(walk.next, walk.next.includes("?") ? {} : firstPage(), signal);
+		const { data, next } = await get(walk.next, {}, signal);
 		signal.throwIfAborted();
 		walk.broken = false;
 		items.push(...data.filter((image) => !known.has(image.image_id)).map(keep));

@@ -74,12 +74,14 @@ export function clear() {
 	items.length = rows.length = 0;
 	made.clear();
 	list.replaceChildren();
+	hooks.emptied();
 }
 
 export function remove(item) {
 	items.splice(items.indexOf(item), 1);
 	made.get(item)?.remove();
 	made.delete(item);
+	hooks.gone(item);
 	arrangeSoon();
 }
 
@@ -119,11 +121,11 @@ function draw() {
 	clearTimeout(calm);
 	if (flung) calm = setTimeout(draw, 90);
 	show(near(-top), flung);
-	hooks.drawn?.();
+	hooks.drawn();
 	hooks.below(bottom(rows.at(-1)) + top - innerHeight);
 }
 
-for (const name of ["scroll", "resize"]) addEventListener(name, soon(draw), { passive: true });
+onscroll = onresize = soon(draw);
 new ResizeObserver(() => list.clientWidth !== width && arrange()).observe(list);
 
 function near(top) {

@@ -61,13 +61,16 @@ list.onclick = (event) => {
 	if (picks) focus(tile.n);
 };
 
-// A long press selects, without the click and menu after it.
+// A long press selects, another all between; without the click and menu after it.
 let press = null;
 const lift = () => clearTimeout(press?.timer);
 list.onpointerdown = (event) => {
 	const tile = tileOf(event);
 	if (event.pointerType === "mouse" || !tile || event.target.matches(".pick")) return;
-	const timer = setTimeout(() => { press.done = true; toggle(tile.n); }, LONG_MS);
+	const timer = setTimeout(() => {
+		press.done = true;
+		(selected.size ? extend : toggle)(tile.n);
+	}, LONG_MS);
 	press = { timer, x: event.clientX, y: event.clientY };
 };
 list.onpointermove = ({ clientX, clientY }) => {
@@ -90,8 +93,6 @@ function keepStop() {
 	const tile = mosaic.element(stop) ?? find("li", list);
 	if (tile) find("a", tile).tabIndex = 0;
 }
-
-mosaic.hooks.drawn = keepStop;
 
 function focus(n) {
 	const element = mosaic.reveal(n);
@@ -134,9 +135,12 @@ export function onKey(event) {
 	return true;
 }
 
-addEventListener("gone", ({ detail }) => selected.delete(detail) && tell());
-addEventListener("emptied", () => {
-	selected.clear();
-	anchor = stop = null;
-	tell();
+Object.assign(mosaic.hooks, {
+	drawn: keepStop,
+	gone: (item) => selected.delete(item) && tell(),
+	emptied() {
+		selected.clear();
+		anchor = stop = null;
+		tell();
+	},
 });

@@ -50,11 +50,10 @@ function put(link, alt, onload) {
 	load(img, link, stop.signal);
 }
 
-const longest = () => Math.max(picture.width, picture.height);
-
 function sharpen() {
 	const [medium, second] = sheet.children;
-	if (second || !medium?.complete || longest() * Math.min(1, scale * devicePixelRatio) <= MEDIUM_PX) return;
+	const longest_px = Math.max(picture.width, picture.height) * Math.min(1, scale * devicePixelRatio);
+	if (second || !medium?.complete || longest_px <= MEDIUM_PX) return;
 	put(picture.original, "", () => { medium.hidden = true; sheet.lastChild.alt = medium.alt; });
 }
 

@@ -1,5 +1,5 @@
 import { get } from "./api.js";
-import { count, counted, duration, find, soon, terms } from "./dom.js";
+import { count, counted, find, soon } from "./dom.js";
 
 const place = find("#stats");
 let asked = 0;
@@ -13,12 +13,9 @@ export async function load() {
 	const { total, success, processing, failed, success_rate, avg_processing_time_ms: average_ms } = data;
 	const line = [counted(total, "picture"), processing && `${count(processing)} processing`, failed && `${count(failed)} failed`];
 	find("summary", place).textContent = line.filter(Boolean).join(", ");
-	find("dl", place).replaceChildren(...terms([
-		["Ready", success ? `${count(success)} (${success_rate} %)` : 0],
-		["Processing", count(processing)],
-		["Failed", count(failed)],
-		["Average work on a picture that is ready, without waiting", average_ms === null ? "–" : duration(average_ms)],
-	]));
+	find("p", place).textContent = success
+		? `${count(success)} ready (${success_rate} %). One took ${Number((average_ms / 1000).toPrecision(2))} s of work on average, without waiting.`
+		: "None is ready.";
 	place.hidden = false;
 }
 

@@ -34,11 +34,11 @@ export function fill(element, item) {
 	element.dataset.state = state;
 	if (state === "failed") frame.replaceChildren(item.error);
 	else if (state === "processing") frame.replaceChildren("Processing…");
-	else if (!find("img", frame)) frame.replaceChildren(pixels(item, frame.style));
+	else if (!find("img", frame)) frame.replaceChildren(pixels(item.color, frame.style));
 }
 
-function pixels({ width, height, color }, style) {
-	const img = make("img", { alt: "", decoding: "async", width, height });
+function pixels(color, style) {
+	const img = make("img", { alt: "", decoding: "async" });
 	style.backgroundColor = color ?? "";
 	img.onload = () => { style.backgroundColor = ""; };
 	img.onerror = () => img.replaceWith("No thumbnail");

@@ -2,7 +2,7 @@
 import { get } from "./api.js";
 
 const CONNECTIONS = 2;
-const PAUSE_MS = { least: 500, most: 15_000 };
+const PAUSE_MS = 3000;
 const waiting = new Map();
 let running = 0;
 
@@ -20,13 +20,10 @@ function add(id, seen, updates) {
 
 async function run() {
 	running += 1;
-	let pause_ms = PAUSE_MS.least;
 	while (waiting.size) {
 		const [[id, watched]] = waiting;
 		waiting.delete(id);
-		const useful = await poll(id, watched);
-		if (!useful) await new Promise((resolve) => { setTimeout(resolve, pause_ms); });
-		pause_ms = useful ? PAUSE_MS.least : Math.min(pause_ms * 2, PAUSE_MS.most);
+		if (!(await poll(id, watched))) await new Promise((resolve) => { setTimeout(resolve, PAUSE_MS); });
 	}
 	running -= 1;
 }

@@ -70,7 +70,7 @@ def test_axe_finds_nothing_in_the_lesser_states(
     page = visit(f"{server.url}/#/nothing/here", tolerated=REFUSAL)
     expect(page.get_by_role("heading", name="There is nothing at this address.")).to_be_visible()
     assert axe_faults(page) == []
-    page.get_by_role("link", name="All pictures").click()
+    page.get_by_role("link", name="Pictures").click()
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     assert axe_faults(page) == []

@@ -79,7 +79,7 @@ def test_what_is_deleted_elsewhere_leaves_gallery_and_selection(
     tile = page.locator("#tiles li", has_text="fleeting.jpg")
     expect(tile).to_have_attribute("data-state", "captioning")
     tile.locator(".pick").click()
-    bar = page.get_by_role("region", name="Selected pictures")
+    bar = page.get_by_role("group", name="Selected pictures")
     expect(bar).to_contain_text("1 picture selected")
     captioning.delete(str(tile.get_attribute("data-id")))
     expect(tile).to_have_count(0)
@@ -160,7 +160,7 @@ def test_pictures_whose_caption_failed_are_found_and_captioned_together(
     expect(tile).to_contain_text("still wordless.jpg")
     provider.fault = ""
     page.keyboard.press("Control+a")
-    page.get_by_role("region").get_by_role("button", name="Caption").click()
+    page.get_by_role("group", name="Selected pictures").get_by_role("button", name="Caption").click()
     expect(tile.locator(".label")).to_have_text(SENTENCE)
 
 

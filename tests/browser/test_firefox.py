@@ -150,7 +150,7 @@ def test_a_depth_log_is_measured_and_stretched(server: Server, firefox: Firefox,
     firefox.size(1280, 800)
     firefox.visit(f"{server.url}/#/logs/fox?from=200&to=300&map=gray")
     firefox.expect("document.querySelector('.log')?.ariaBusy", "false")
-    firefox.click(".tools [aria-pressed]")
+    firefox.click(".tools [type=checkbox]")
     x, y = firefox.middle(".log")
     drag = [{"type": "pointerMove", "x": x, "y": y}, {"type": "pointerDown", "button": 0}]
     drag += [{"type": "pointerMove", "x": x, "y": y - step * 20} for step in range(1, 6)]
@@ -233,7 +233,7 @@ def test_what_is_dropped_is_uploaded_and_what_failed_is_tried_again(
         f" document.querySelector('main').dispatchEvent({drags}) }})(({CARRIED})({json.dumps(files)}))"
     )
     firefox.expect("document.querySelector('#uploads p').textContent", "1 of 2 uploaded, 1 failed")
-    firefox.click(".faults [aria-label^=Dismiss]")
+    firefox.click(".faults button:last-child")
     firefox.expect("document.querySelector('.faults').hidden")
     firefox.expect("document.querySelectorAll('[data-state=failed]').length", 1)
     firefox.fill("#filter [name=status]", "failed")

@@ -144,7 +144,7 @@ def test_what_looks_alike_is_shown_and_leads_there(server: Server, visit: Visit,
 def test_many_are_labelled_at_once(server: Server, visit: Visit, image_id: str) -> None:
     page = visit(server.url)
     page.locator(".pick").nth(0).click()
-    page.get_by_role("region").get_by_label("Add label").fill("together")
+    page.get_by_role("group", name="Selected pictures").get_by_label("Add label").fill("together")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("region", name="Selected pictures")).to_be_hidden()
+    expect(page.get_by_role("group", name="Selected pictures")).to_be_hidden()
     assert server.get(f"/api/images/{image_id}")["labels"] == ["together"]
