@@ -193,18 +193,23 @@ class Service:
         """Do the work that is due now."""
         self.jobs.work()
 
-    def work_to_the_end(self) -> int:
-        """Do all work, letting the time pass that leases and pauses take; returns how much is left."""
-        now = utc_now()
+    @contextmanager
+    def in_a_while(self, steps: int = 1) -> Iterator[None]:
+        """Let the clock go ahead, for the length of a block, by so much that all leases run out."""
+        clock.replace(partial(add, utc_now(), STEP * steps))
         try:
-            for number in range(ROUNDS):
-                clock.replace(partial(add, now, STEP * number))
-                self.work()
-                left = self._count_left()
-                if not left:
-                    break
+            yield
         finally:
             clock.replace(None)
+
+    def work_to_the_end(self) -> int:
+        """Do all work, letting the time pass that leases and pauses take; returns how much is left."""
+        for number in range(ROUNDS):
+            with self.in_a_while(number):
+                self.work()
+                left = self._count_left()
+            if not left:
+                break
         return left
 
     def _count_left(self) -> int:
