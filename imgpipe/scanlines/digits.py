@@ -11,23 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgpipe.scanlines.cells import LINE_BYTES, Block
+from imgpipe.scanlines.rows import Grey, Mask
 
 _COMMA, _NEWLINE, _POINT, _ZERO = b",\n.0"
 _DEPTH_BYTES = b"0123456789+-.eE"
-# Stands before the first cell, so that every byte has four to its left.
-_MARGIN = b",,,,"
-_INVALID = 256
+# So many commas stand before the first cell, so that every byte has three words to its left.
+MARGIN = 24
 
 
 class Table(NamedTuple):
     """Plain lines: ``chunk`` without CR and blanks, and where each cell ends in it, (rows, cells a row).
 
-    ``raw`` are the bytes behind a margin of four commas, and ``is_end`` tells which of them end a cell.
+    ``raw`` are the bytes behind a margin of 24 commas, and ``is_end`` tells which of them end a cell.
     """
 
     chunk: bytes
-    raw: NDArray[np.uint8]
-    is_end: NDArray[np.bool_]
+    raw: Grey
+    is_end: Mask
     ends: NDArray[np.intp]
 
 
@@ -37,7 +37,7 @@ def parse(chunk: bytes, source_width: int) -> Block | None:
     if table is None:
         return None
     depths = parse_depths(table)
-    pixels = _parse_pixels(table.raw, table.is_end, table.ends)
+    pixels = _parse_pixels(table)
     return None if depths is None or pixels is None else Block(depths, pixels)
 
 
@@ -49,14 +49,14 @@ def lay_out(chunk: bytes, source_width: int) -> Table | None:
         chunk = chunk.replace(b"\r\n", b"\n")
     if b" " in chunk:
         chunk = chunk.replace(b", ", b",")
-    raw = np.frombuffer(_MARGIN + chunk, np.uint8)
+    raw = np.frombuffer(MARGIN * b"," + chunk, np.uint8)
     is_newline = raw == _NEWLINE
     is_end = is_newline | (raw == _COMMA)
-    ends = np.flatnonzero(is_end[4:])
+    ends = np.flatnonzero(is_end[MARGIN:])
     rows, left_over = divmod(len(ends), source_width + 1)
     line_ends = ends[source_width :: source_width + 1]
     # With a line end in each of these places, and so many in all, there is none elsewhere.
-    if left_over or np.count_nonzero(is_newline) != rows or not is_newline[4:].take(line_ends).all():
+    if left_over or np.count_nonzero(is_newline) != rows or not is_newline[MARGIN:].take(line_ends).all():
         return None
     return Table(chunk, raw, is_end, ends.reshape(rows, -1))
 
@@ -76,29 +76,39 @@ def parse_depths(table: Table) -> NDArray[np.float64] | None:
     return depths if np.isfinite(depths).all() else None
 
 
-def _parse_pixels(
-    raw: NDArray[np.uint8], is_end: NDArray[np.bool_], ends: NDArray[np.intp]
-) -> NDArray[np.uint8] | None:
+def _parse_pixels(table: Table) -> Grey | None:
     """Look up what stands before each end but a line's first; once more without ``.0`` if need be."""
-    values = _evaluate(raw, is_end)
-    pixels = values.take(ends)[:, 1:]
-    if pixels.max() >= _INVALID:
+    raw, is_end, ends = table.raw[MARGIN - 4 :], table.is_end[MARGIN - 4 :], table.ends
+    values, is_pixel = _evaluate(raw, is_end)
+    # Counted along the bytes, which takes less than to look at each cell.
+    count = np.count_nonzero(is_pixel & is_end[4:]) - np.count_nonzero(is_pixel.take(ends[:, 0]))
+    if count < ends[:, 1:].size:
         is_point_zero = (raw[2:-2] == _POINT) & (raw[3:-1] == _ZERO)
-        pixels = values.take(ends - 2 * is_point_zero.take(ends))[:, 1:]
-    return pixels.astype(np.uint8) if pixels.max() < _INVALID else None
+        ends = ends - 2 * is_point_zero.take(ends)
+        if not is_pixel.take(ends[:, 1:]).all():
+            return None
+    return values.take(ends)[:, 1:]
 
 
-def _evaluate(raw: NDArray[np.uint8], is_end: NDArray[np.bool_]) -> NDArray[np.uint16]:
-    """Tell for each byte after the margin which pixel ends before it: 0 to 255, or more if none does.
+def _evaluate(raw: Grey, is_end: Mask) -> tuple[Grey, Mask]:
+    """Tell for each byte after the fourth what pixel ends before it, and whether one does.
 
-    A pixel is one to three digits with an end before them.
+    A pixel is one to three digits with an end before them, 255 at most.
     """
     digits = raw - np.uint8(_ZERO)
     is_digit = digits < 10
     digits *= is_digit.view(np.uint8)
-    ones, tens, hundreds = (is_digit[3:-1], is_digit[2:-2], is_digit[1:-3])
-    is_pixel = ones & (is_end[2:-2] | tens & (is_end[1:-3] | hundreds & is_end[:-4]))
-    low = digits[3:-1] + digits[2:-2] * np.uint8(10)
-    high = digits[1:-3] * tens.view(np.uint8) + (~is_pixel).view(np.uint8) * np.uint8(3)
-    values: NDArray[np.uint16] = low + high.astype(np.uint16) * np.uint16(100)
-    return values
+    pairs = digits[:-1] * np.uint8(10)
+    pairs += digits[1:]
+    pairs *= is_digit[1:].view(np.uint8)
+    pairs, ones = pairs[1:-2], digits[3:-1]
+    values = pairs * np.uint8(10)
+    values += ones
+    is_pixel = is_digit[1:-3] & is_end[:-4]
+    is_pixel |= is_end[1:-3]
+    is_pixel &= is_digit[2:-2]
+    is_pixel |= is_end[2:-2]
+    is_pixel &= is_digit[3:-1]
+    is_pixel &= pairs <= 25
+    is_pixel &= values >= ones  # what wraps around at 256 is less
+    return values, is_pixel

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgpipe.scanlines import digits
+from imgpipe.scanlines.digits import MARGIN
 from imgpipe.scanlines.realcells import Reals, Rules, Values, parse_value
 
 _POINT, _MINUS = b".-"
 _WORD = 8
-# Stands before the first cell, so that every place has three words to its left: that many digits are read.
-_MARGIN = b"," * (3 * _WORD)
 # So many digits fit in a word as a number; and 10**19 is still a double, as all powers of ten up to 10**22.
 _DIGITS = 19
 _POWERS = 10.0 ** np.arange(_DIGITS + 1)
@@ -49,14 +48,13 @@ def _parse_values(table: digits.Table, rules: Rules) -> Reals | None:
     """Read all cells but a line's first at once, and those few that are written otherwise one by one."""
     ends = table.ends[:, 1:]
     starts = table.ends[:, :-1] + 1
-    raw = np.frombuffer(_MARGIN + table.chunk, np.uint8)
     negative: Mask | None = None
     begins = starts
     if b"-" in table.chunk:
-        negative = raw.take(starts + len(_MARGIN)) == _MINUS
+        negative = table.raw.take(starts + MARGIN) == _MINUS
         begins = starts + negative
     # The same bytes as words that begin at every byte.
-    words = np.ascontiguousarray(np.ndarray(len(raw) - _WORD + 1, "<u8", raw, strides=(1,)))
+    words = np.ascontiguousarray(np.ndarray(len(table.raw) - _WORD + 1, "<u8", table.raw, strides=(1,)))
     values, odd = _evaluate_alike(table, words, begins, ends), None
     if values is None:
         values, odd = _evaluate(words, begins, _find_points(table, begins, ends), ends)
@@ -84,7 +82,7 @@ def _read_others(chunk: bytes, values: Reals, odd: Mask, starts: Places, ends: P
 
 def _find_points(table: digits.Table, begins: Places, ends: Places) -> Places:
     """Return where each cell's last point is, or its end where there is none."""
-    places = np.flatnonzero(table.raw[4:] == _POINT)
+    places = np.flatnonzero(table.raw[MARGIN:] == _POINT)
     for skipped in (0, 1):  # the depths may have points, or not
         if len(places) == table.ends[:, skipped:].size:
             points = places.reshape(len(ends), -1)[:, 1 - skipped :]
@@ -105,7 +103,7 @@ def _evaluate_alike(table: digits.Table, words: Words, begins: Places, ends: Pla
     decimals = int(ends[0, 0]) - 1 - table.chunk.rfind(b".", int(begins[0, 0]), int(ends[0, 0]))
     if most > _WORD + 1 or not 0 < decimals < min(least, _WORD):
         return None
-    places = ends + (len(_MARGIN) - _WORD)
+    places = ends + (MARGIN - _WORD)
     cells = words.take(places)
     here = np.uint64(0xFF << 8 * (_WORD - 1 - decimals))
     if np.bitwise_or.reduce((cells ^ _POINTS) & here, axis=None):
@@ -145,9 +143,9 @@ def _evaluate(words: Words, begins: Places, points: Places, ends: Places) -> tup
 def _parse_digits(words: Words, ends: Places, counts: Places) -> tuple[Words, Mask]:
     """Make numbers of so many digits before each end, at most 19; and tell where there is anything else."""
     most = int(counts.max(initial=0))
-    number, wrong = _parse_word(words.take(ends + (len(_MARGIN) - _WORD)), counts)
+    number, wrong = _parse_word(words.take(ends + (MARGIN - _WORD)), counts)
     for before in range(_WORD, min(most, _DIGITS), _WORD):
-        begins = ends + (len(_MARGIN) - _WORD - before)
+        begins = ends + (MARGIN - _WORD - before)
         more, also = _parse_word(words.take(begins), counts - before)
         number += more * np.uint64(10**before)
         wrong |= also
