@@ -10,25 +10,30 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from imgpipe.scanlines import words
 from imgpipe.scanlines.cells import LINE_BYTES, Block
 from imgpipe.scanlines.rows import Grey, Mask
+from imgpipe.scanlines.words import MARGIN, Places
 
 _COMMA, _NEWLINE, _POINT, _ZERO = b",\n.0"
 _DEPTH_BYTES = b"0123456789+-.eE"
-# So many commas stand before the first cell, so that every byte has three words to its left.
-MARGIN = 24
 
 
 class Table(NamedTuple):
     """Plain lines: ``chunk`` without CR and blanks, and where each cell ends in it, (rows, cells a row).
 
-    ``raw`` are the bytes behind a margin of 24 commas, and ``is_end`` tells which of them end a cell.
+    ``raw`` are the bytes behind a margin of commas, and ``is_end`` tells which of them end a cell.
     """
 
     chunk: bytes
     raw: Grey
     is_end: Mask
-    ends: NDArray[np.intp]
+    ends: Places
+
+    def decimals(self, begin: int, end: int) -> int:
+        """Count the digits behind the point of a cell."""
+        point = self.chunk.rfind(b".", begin, end)
+        return 0 if point < 0 else end - 1 - point
 
 
 def parse(chunk: bytes, source_width: int) -> Block | None:
@@ -63,9 +68,17 @@ def lay_out(chunk: bytes, source_width: int) -> Table | None:
 
 def parse_depths(table: Table) -> NDArray[np.float64] | None:
     """Read the first cell of each line; None when one is not plainly a finite decimal number."""
-    starts = [0, *(table.ends[:-1, -1] + 1).tolist()]
-    ends = table.ends[:, 0].tolist()
-    texts = [table.chunk[start:end] for start, end in zip(starts, ends, strict=True)]
+    ends = table.ends[:, 0]
+    begins = np.append(0, table.ends[:-1, -1] + 1)
+    own = np.arange(len(ends)) * MARGIN  # where they end in a text of nothing else, each behind a margin
+    near = words.spread(table.raw.take(ends[:, None] + np.arange(MARGIN)).ravel())
+    alike = words.evaluate_alike(near, own - (ends - begins), own, table.decimals(0, int(ends[0])))
+    if alike is not None:
+        return alike
+    return _parse_texts([table.chunk[b:e] for b, e in zip(begins.tolist(), ends.tolist(), strict=True)])
+
+
+def _parse_texts(texts: list[bytes]) -> NDArray[np.float64] | None:
     # Of these bytes float() reads nothing but decimal numbers: no nan, no inf, no 1_000.
     if b"".join(texts).translate(None, _DEPTH_BYTES):
         return None

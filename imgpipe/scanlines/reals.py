@@ -1,6 +1,6 @@
 """Read a chunk of real numbers as arrays of machine words: fast, and silent where it is not certain.
 
-Eight digits are a word of 64 bits, of which three multiplications make a number, for all cells at once.
+``words`` makes numbers of eight digits at once, for all cells at once.
 ``realcells`` says what is right; this module proves that a chunk is written plainly (digits, points, minus
 signs, commas, line ends) or leaves it, or single cells, to ``realcells``. A value is what ``float`` reads.
 """
@@ -8,26 +8,18 @@ signs, commas, line ends) or leaves it, or single cells, to ``realcells``. A val
 import numpy as np
 from numpy.typing import NDArray
 
-from imgpipe.scanlines import digits
-from imgpipe.scanlines.digits import MARGIN
+from imgpipe.scanlines import digits, words
 from imgpipe.scanlines.realcells import Reals, Rules, Values, parse_value
+from imgpipe.scanlines.words import DIGITS, MARGIN, POWERS, WORD, ZEROS, Places, Words, join_digits
 
 _POINT, _MINUS = b".-"
-_WORD = 8
-# So many digits fit in a word as a number; and 10**19 is still a double, as all powers of ten up to 10**22.
-_DIGITS = 19
-_POWERS = 10.0 ** np.arange(_DIGITS + 1)
 # Whole numbers up to here are doubles; beyond, the quotient takes two steps.
 _EXACT = 2.0**53
 _LARGEST = 9e18
 # Masks for the last n bytes of a word as it lies in memory, n from 0 to 8.
-_LAST = np.array([2**64 - (1 << 8 * (_WORD - n)) for n in range(_WORD + 1)], np.uint64)
-_ZEROS, _POINTS, _ABOVE_NINE, _HIGH_BITS = (
-    np.uint64(int(byte * _WORD, 16)) for byte in ("30", "2e", "76", "80")
-)
+_LAST = np.array([2**64 - (1 << 8 * (WORD - n)) for n in range(WORD + 1)], np.uint64)
+_ABOVE_NINE, _HIGH_BITS = (np.uint64(int(byte * WORD, 16)) for byte in ("76", "80"))
 
-Words = NDArray[np.uint64]
-Places = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
 
@@ -53,11 +45,11 @@ def _parse_values(table: digits.Table, rules: Rules) -> Reals | None:
     if b"-" in table.chunk:
         negative = table.raw.take(starts + MARGIN) == _MINUS
         begins = starts + negative
-    # The same bytes as words that begin at every byte.
-    words = np.ascontiguousarray(np.ndarray(len(table.raw) - _WORD + 1, "<u8", table.raw, strides=(1,)))
-    values, odd = _evaluate_alike(table, words, begins, ends), None
+    spread = words.spread(table.raw)
+    decimals = table.decimals(int(begins[0, 0]), int(ends[0, 0]))
+    values, odd = words.evaluate_alike(spread, begins, ends, decimals), None
     if values is None:
-        values, odd = _evaluate(words, begins, _find_points(table, begins, ends), ends)
+        values, odd = _evaluate(spread, begins, _find_points(table, begins, ends), ends)
     if negative is not None:
         np.negative(values, out=values, where=negative)
         values += 0.0  # -0.0 becomes 0.0
@@ -93,43 +85,14 @@ def _find_points(table: digits.Table, begins: Places, ends: Places) -> Places:
     return points[:, 1:]
 
 
-def _evaluate_alike(table: digits.Table, words: Words, begins: Places, ends: Places) -> Reals | None:
-    """Return the values where each cell is eight digits at most with as many decimals, as files mostly are.
-
-    Then the point is at the same place in all words, and the bytes before it move up to close the gap.
-    """
-    lengths = ends - begins
-    most, least = int(lengths.max()), int(lengths.min())
-    decimals = int(ends[0, 0]) - 1 - table.chunk.rfind(b".", int(begins[0, 0]), int(ends[0, 0]))
-    if most > _WORD + 1 or not 0 < decimals < min(least, _WORD):
-        return None
-    places = ends + (MARGIN - _WORD)
-    cells = words.take(places)
-    here = np.uint64(0xFF << 8 * (_WORD - 1 - decimals))
-    if np.bitwise_or.reduce((cells ^ _POINTS) & here, axis=None):
-        return None
-    behind = _LAST[decimals]
-    closed = (cells & behind) | (cells << np.uint64(8) & ~behind)
-    if most > _WORD:
-        closed |= words.take(places - 1) & np.uint64(0xFF)
-    closed ^= _ZEROS
-    unused = (8 * (_WORD + 1) - 8 * lengths).view(np.uint64)
-    closed >>= unused
-    closed <<= unused
-    if np.bitwise_or.reduce((closed + _ABOVE_NINE) | closed, axis=None) & _HIGH_BITS:
-        return None
-    values: Reals = _join_digits(closed).view(np.int64) / _POWERS[decimals]
-    return values
-
-
-def _evaluate(words: Words, begins: Places, points: Places, ends: Places) -> tuple[Reals, Mask]:
+def _evaluate(spread: Words, begins: Places, points: Places, ends: Places) -> tuple[Reals, Mask]:
     """Return whole part and decimals as one number, and which cells have to be read otherwise."""
     decimals = np.maximum(ends - points - 1, 0)
     wholes = points - begins
-    whole, wrong_whole = _parse_digits(words, points, wholes)
-    part, wrong_part = _parse_digits(words, ends, decimals)
+    whole, wrong_whole = _parse_digits(spread, points, wholes)
+    part, wrong_part = _parse_digits(spread, ends, decimals)
     odd = wrong_whole | wrong_part | (wholes + decimals == 0)
-    powers = _POWERS.take(decimals, mode="clip")
+    powers = POWERS.take(decimals, mode="clip")
     rough = whole * powers + part
     if rough.max(initial=0) < _EXACT:
         return rough / powers, odd
@@ -140,35 +103,23 @@ def _evaluate(words: Words, begins: Places, points: Places, ends: Places) -> tup
     return values, odd | ~certain
 
 
-def _parse_digits(words: Words, ends: Places, counts: Places) -> tuple[Words, Mask]:
+def _parse_digits(spread: Words, ends: Places, counts: Places) -> tuple[Words, Mask]:
     """Make numbers of so many digits before each end, at most 19; and tell where there is anything else."""
     most = int(counts.max(initial=0))
-    number, wrong = _parse_word(words.take(ends + (MARGIN - _WORD)), counts)
-    for before in range(_WORD, min(most, _DIGITS), _WORD):
-        begins = ends + (MARGIN - _WORD - before)
-        more, also = _parse_word(words.take(begins), counts - before)
+    number, wrong = _parse_word(spread.take(ends + (MARGIN - WORD)), counts)
+    for before in range(WORD, min(most, DIGITS), WORD):
+        begins = ends + (MARGIN - WORD - before)
+        more, also = _parse_word(spread.take(begins), counts - before)
         number += more * np.uint64(10**before)
         wrong |= also
-    return number, wrong | (counts > _DIGITS) if most > _DIGITS else wrong
+    return number, wrong | (counts > DIGITS) if most > DIGITS else wrong
 
 
-def _parse_word(words: Words, counts: Places) -> tuple[Words, Mask]:
+def _parse_word(found: Words, counts: Places) -> tuple[Words, Mask]:
     """Make numbers of the last ``counts`` bytes of words; bytes that are no digits are told."""
-    found = (words ^ _ZEROS) & _LAST.take(counts, mode="clip")
+    found = (found ^ ZEROS) & _LAST.take(counts, mode="clip")
     wrong = ((found + _ABOVE_NINE) | found) & _HIGH_BITS != 0
-    return _join_digits(found), wrong
-
-
-def _join_digits(found: Words) -> Words:
-    """Make numbers of eight digits a word, in place.
-
-    Pairs of digits, then of pairs, then of those: each step puts the left one's worth upon the right one's.
-    """
-    for bits, worth, kept in ((8, 10, 0x00FF00FF00FF00FF), (16, 100, 0x0000FFFF0000FFFF), (32, 10_000, -1)):
-        found *= np.uint64(1 + (worth << bits))
-        found >>= np.uint64(bits)
-        found &= np.uint64(kept % 2**64)
-    return found
+    return join_digits(found), wrong
 
 
 def _divide(numerator: Words, powers: Reals) -> tuple[Reals, Mask]:

@@ -305,6 +305,24 @@ def test_plain_files_take_the_fast_way_and_give_what_the_exact_way_gives(
     assert same(fast, exactly(body, log[1].shape[1]))
 
 
+@given(st.integers(0, 7), st.lists(st.integers(0, 10**8 - 1), min_size=1, max_size=40))
+def test_depths_of_one_form_are_what_float_reads(decimals: int, numbers: list[int]) -> None:
+    texts = [f"{n // 10**decimals}.{n % 10**decimals:0{decimals}}" if decimals else f"{n}" for n in numbers]
+    fast = digits.parse("".join(f"{text},7\n" for text in texts).encode(), 1)
+    assert fast is not None
+    assert fast.depths.tolist() == list(map(float, texts))
+
+
+@pytest.mark.parametrize(
+    "depth", ["90x0.2", "900.12", "9000,2", "x000.2", "9000.x", "900-.2", "9000/2", "9000:2"]
+)
+def test_a_depth_that_looks_like_its_neighbours_and_is_none_is_not_taken_for_one(depth: str) -> None:
+    body = f"9000.1,7\n{depth},7\n9000.3,7\n".encode()
+    fast, exact = digits.parse(body, 1), exactly(body, 1)
+    assert (fast is None) == (exact is None)
+    assert fast is None or same(fast, exact)
+
+
 @settings(deadline=None)
 @given(rows(), SPELLINGS, st.data())
 def test_the_fast_way_never_takes_what_the_exact_way_refuses(
