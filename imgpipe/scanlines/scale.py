@@ -42,27 +42,31 @@ class Scale:
     value_max: float
 
     def to_grey(self, values: Reals) -> tuple[Grey, Mask | None, int]:
-        """Return greys, uint8, holes where values are NaN (None if nowhere), and how many were clipped.
+        """Return greys, uint8, holes where values are NaN (None if nowhere), and how many were clipped."""
+        low, high = self.value_min, self.value_max
+        if values.size and low <= values.min() and values.max() <= high:  # which is not so beside a NaN
+            return self._round(values), None, 0
+        holes = np.isnan(values)
+        clipped = int(np.count_nonzero(values < low) + np.count_nonzero(values > high))
+        grey = self._round(np.where(holes, low, np.clip(values, low, high)))
+        return grey, holes if holes.any() else None, clipped
+
+    def _round(self, values: Reals) -> Grey:
+        """Return the greys of values within the bounds.
 
         Doubles do it where they are far enough from a half; what is near one is done on paper, each
         value once.
         """
-        holes = np.isnan(values)
-        low, high = self.value_min, self.value_max
-        clipped = int(np.count_nonzero(values < low) + np.count_nonzero(values > high))
-        shifted = np.clip(values, low, high)
-        shifted -= low
-        shifted *= GREYS / (high - low)
+        shifted = values - self.value_min
+        shifted *= GREYS / (self.value_max - self.value_min)
         shifted += 0.5
-        whole = np.floor(shifted)
-        near = np.abs(shifted - np.rint(shifted)) < self._doubt()
+        grey = shifted.astype(np.uint8)
+        shifted -= np.rint(shifted)
+        near = np.abs(shifted, out=shifted) < self._doubt()
         if near.any():
             unlike, places = np.unique(values[near], return_inverse=True)
-            whole[near] = np.array([self._to_grey(value) for value in unlike.tolist()], np.float64)[places]
-        if not holes.any():
-            return whole.astype(np.uint8), None, clipped
-        whole[holes] = 0
-        return whole.astype(np.uint8), holes, clipped
+            grey[near] = np.array([self._to_grey(value) for value in unlike.tolist()], np.uint8)[places]
+        return grey
 
     def to_values(self) -> Reals:
         """Return the true value of each grey, float64 (256,)."""
