@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, func, select, true, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, func, insert, select, true, update
 from sqlalchemy.orm import Session
 
 from imgpipe import metrics
@@ -36,6 +36,7 @@ _GONE = (
     Image.perceptual_hash,
 )
 # Made once: SQLAlchemy takes longer to make a statement than to run it.
+_INSERT = insert(IMAGES)
 _HOLD = (
     select(
         IMAGES.c.status,
@@ -65,15 +66,13 @@ def enter(image: Image, seal: Seal | None = None, *, once: bool = False) -> Imag
     now = utc_now()
     image.status, image.stage, image.due_at, image.changed_at = "processing", RENDER, now, now
     image.position = position_of(image.id)
-    image.exif = None  # said, or whoever looks at the new picture would ask the database for it
     with writing(durable=True) as session:
         if once and (twin := _find_twin(session, image.sha256)):
             if seal:
                 seal(session, twin)
             return twin
-        session.add(image)
-        session.flush()
-        search.enter(session, image.position, image.original_name, image.caption)
+        session.execute(_INSERT, {name: value for name, value in vars(image).items() if name in IMAGES.c})
+        search.enter_all(session, [(image.position, image.original_name, image.caption)])
         labels.change(session, image.position, (), image.labels)  # before the tallies, as everywhere
         tallies.count(session, total=1, stored_bytes=image.size_bytes)
         if seal:

@@ -5,33 +5,44 @@ import io
 import time
 import zipfile
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from imgpipe.database.engine import db
+from sqlalchemy import bindparam, select
+
+from imgpipe.database.engine import asking
 from imgpipe.database.models import Image
 from imgpipe.errors import ImgpipeError
 from imgpipe.extensions import parts
 from imgpipe.imaging import pipeline
 from imgpipe.imaging.work import Derivative
 from imgpipe.jobs.protocol import Claim
-from imgpipe.pictures import gallery
+from imgpipe.pictures import originals
 from imgpipe.pictures.outcome import Done, Failed, Later, Outcome, Stage
 from imgpipe.pictures.queue import CAPTION
 from imgpipe.storage.protocol import MissingObject
 
 AWAY_S = 2.0
+_STORED = select(Image.id, Image.original_key, Image.original_name).where(Image.id == bindparam("claimed_id"))
+
+
+class Stored(NamedTuple):
+    """What rendering asks of a picture's row."""
+
+    id: UUID
+    original_key: str | None
+    original_name: str
 
 
 def work(claim: Claim) -> Outcome | None:
     """Turn a claimed upload into metadata and thumbnails, or into a failure with a reason."""
-    image = db.session.get(Image, claim.image_id)
-    db.session.remove()  # hold no connection while pixels are at work
-    if image is None:
+    with asking() as connection:
+        stored = connection.execute(_STORED, {"claimed_id": claim.image_id}).one_or_none()
+    if stored is None:
         return None
     began = time.perf_counter()
     try:
-        return _render(image)
+        return _render(Stored(*stored))
     except (MissingObject, ImgpipeError, OSError) as error:
         outcome = judge(error)
         return replace(outcome, worked_ms=_since(began)) if isinstance(outcome, Failed) else outcome
@@ -59,8 +70,8 @@ def _failed(code: str, sentence: str, how: str = "failed") -> Failed:
     return Failed(line=f"{how}: {code}: {sentence}", code=code, sentence=sentence)
 
 
-def _render(image: Image) -> Done:
-    with gallery.open_stored(image) as stream:
+def _render(image: Stored) -> Done:
+    with originals.open_original(parts.storage, image.original_key) as stream:
         data = stream.read()
     started = time.perf_counter()
     work = pipeline.run(data, parts.settings.thumbnails)
@@ -110,7 +121,7 @@ def keep(image_id: UUID, derivative: Derivative) -> dict[str, Any]:
     return {**_describe(derivative), "key": key}
 
 
-def _archive(image: Image, data: bytes) -> str | None:
+def _archive(image: Stored, data: bytes) -> str | None:
     """Do with the original what the installation wishes, and return its new key."""
     if parts.settings.originals == "discard":
         return None

@@ -20,6 +20,7 @@ def enter(**values: Any) -> UUID:
         "format": "jpg",
         "sha256": "0" * 64,
         "size_bytes": 1,
+        "labels": [],
     }
     image = Image(**{"id": new_id(), "caption_status": "skipped"} | fixed | values)
     lifecycle.enter(image)
