@@ -39,7 +39,7 @@ def remake(image_id: UUID, names: Collection[str] | None = None) -> None:
     with gallery.open_stored(image) as stream:
         data = stream.read()
     work = pipeline.run(data, parts.settings.thumbnails)
-    made = [render.keep(image_id, each) for each in work.derivatives if names is None or each.name in names]
+    made = render.keep(image_id, (each for each in work.derivatives if names is None or each.name in names))
     for key in repair.replace_thumbnails(image_id, made, names):
         gallery.discard(key)
 

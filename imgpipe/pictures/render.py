@@ -4,6 +4,7 @@ import hashlib
 import io
 import time
 import zipfile
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -75,7 +76,7 @@ def _render(image: Stored) -> Done:
         data = stream.read()
     started = time.perf_counter()
     work = pipeline.run(data, parts.settings.thumbnails)
-    thumbnails = [keep(image.id, derivative) for derivative in work.derivatives]
+    thumbnails = keep(image.id, work.derivatives)
     original_key = _archive(image, data)
     facts: dict[str, Any] = dict(work.metadata)
     exif = facts.pop("exif")
@@ -114,11 +115,12 @@ def _describe(derivative: Derivative) -> dict[str, Any]:
     }
 
 
-def keep(image_id: UUID, derivative: Derivative) -> dict[str, Any]:
-    """Store the file of a derivative, and return its row."""
-    key = f"derivatives/{image_id.hex[-2:]}/{image_id}-{derivative.name}.{derivative.format}"
-    parts.storage.put(key, derivative.data)
-    return {**_describe(derivative), "key": key}
+def keep(image_id: UUID, derivatives: Iterable[Derivative]) -> Sequence[dict[str, Any]]:
+    """Store the files of derivatives, and return their rows."""
+    folder = f"derivatives/{image_id.hex[-2:]}"
+    named = {f"{folder}/{image_id}-{each.name}.{each.format}": each for each in derivatives}
+    parts.storage.put_all({key: each.data for key, each in named.items()})
+    return [{**_describe(each), "key": key} for key, each in named.items()]
 
 
 def _archive(image: Stored, data: bytes) -> str | None:

@@ -4,7 +4,7 @@ import contextlib
 import errno
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 from uuid import uuid4
@@ -26,10 +26,19 @@ class LocalStorage:
 
         Raises: ``OSError``, also where the folder itself is gone.
         """
-        target = self._path(key)
+        self.put_all({key: data})
+
+    def put_all(self, files: Mapping[str, bytes]) -> None:
+        """Write each as ``put`` does, and sync the folder of several once, behind the last of them."""
+        targets = {self._path(key): data for key, data in files.items()}
+        folders = dict.fromkeys(target.parent for target in targets)
         try:
-            self._make_folder(target.parent)
-            _replace(target, data)
+            for folder in folders:
+                self._make_folder(folder)
+            for target, data in targets.items():
+                _replace(target, data)
+            for folder in folders:
+                _sync_folder(folder)
         except FileNotFoundError as error:
             self._durable.clear()
             raise OSError(errno.ESTALE, "the storage's folder is gone") from error
@@ -81,6 +90,7 @@ class LocalStorage:
         """Write the file that tells whose storage this is, in a folder that is made if need be."""
         _make_root(self.root)
         _replace(self.root / MARK, f"{mark}\n".encode())
+        _sync_folder(self.root)
 
     def _path(self, key: str) -> Path:
         return self.root / check_key(key)
@@ -105,7 +115,7 @@ def _refuse(error: OSError) -> NoReturn:
 
 
 def _replace(target: Path, data: bytes) -> None:
-    """Write a draft beside the target, rename it, and sync the folder."""
+    """Write a draft beside the target, and rename it."""
     draft = target.with_name(f"{uuid4().hex}.part")
     try:
         _write(draft, data)
@@ -113,7 +123,6 @@ def _replace(target: Path, data: bytes) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-    _sync_folder(target.parent)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -6,7 +6,7 @@ storage that has lost its files, and nothing may be written there.
 
 import errno
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import BinaryIO
 
 from imgpipe.storage.protocol import MissingObject, Storage
@@ -29,6 +29,11 @@ class MarkedStorage:
         """Store the bytes. Raises: ``OSError``."""
         self._check()
         self.store.put(key, data)
+
+    def put_all(self, files: Mapping[str, bytes]) -> None:
+        """Store the bytes under their keys. Raises: ``OSError``."""
+        self._check()
+        self.store.put_all(files)
 
     def open(self, key: str) -> BinaryIO:
         """Open for reading. Raises: ``MissingObject``, ``OSError``."""

@@ -7,7 +7,7 @@ calls leave the interpreter lock alone, and one compiled package without depende
 import errno
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
@@ -58,6 +58,11 @@ class ObjectStorage:
             obstore.put(
                 self._store, check_key(key), data, attributes={"Content-Type": mime}, chunk_size=PART_BYTES
             )
+
+    def put_all(self, files: Mapping[str, bytes]) -> None:
+        """Store the objects, one after the other."""
+        for key, data in files.items():
+            self.put(key, data)
 
     def open(self, key: str) -> BinaryIO:
         """Fetch the whole object, so that a store that goes away midway costs an error and no torn answer.

@@ -1,7 +1,7 @@
 """Say what a storage is: plain methods over keys, and a mark that tells whose it is."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO, Protocol
 
 KEY = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
@@ -29,6 +29,9 @@ class Storage(Protocol):
 
     def put(self, key: str, data: bytes) -> None:
         """Store ``data`` durably and at once: a reader sees the old bytes or the new, never a part."""
+
+    def put_all(self, files: Mapping[str, bytes]) -> None:
+        """Store several as ``put`` does each; where that fails, some of them may be there."""
 
     def open(self, key: str) -> BinaryIO:
         """Open for reading, seekable. Raises: ``MissingObject``."""

@@ -55,7 +55,7 @@ class Interrupted:
         self.act: Callable[[], None] | None = None
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("put", "open", "delete"):
+        if name in ("put", "put_all", "open", "delete"):
             self.interrupt()
         return getattr(self._storage, name)
 

@@ -45,7 +45,10 @@ class Mutant:
 MUTANTS = (
     Mutant("no fsync of the file", "        os.fsync(file.fileno())\n", "", KEEP),
     Mutant(
-        "no fsync of the folder", "        raise\n    _sync_folder(target.parent)\n", "        raise\n", KEEP
+        "no fsync of the folder",
+        "            for folder in folders:\n                _sync_folder(folder)\n",
+        "",
+        KEEP,
     ),
     Mutant(
         "no fsync of a new folder's parent",

@@ -183,6 +183,23 @@ def test_a_writer_that_finds_a_folder_there_syncs_the_one_above_before_it_return
         assert opened == []
 
 
+def test_several_are_stored_as_one_is_and_none_at_all_is_fine(storage: Storage) -> None:
+    files = {KEY: b"one", "derivatives/7f/a.jpg": b"two", "derivatives/7f/b.jpg": b"three"}
+    storage.put_all(files)
+    storage.put_all({})
+    assert {key: read(storage, key) for key in files} == files
+
+
+def test_the_folder_of_several_files_is_synced_once_behind_the_last(tmp_path: Path) -> None:
+    storage = marked(LocalStorage(tmp_path))
+    folder = tmp_path / "derivatives" / "7f"
+    storage.put_all({"derivatives/7f/a.jpg": b"x"})
+    keys = [f"derivatives/7f/{name}.jpg" for name in "bcd"]
+    with opened_folders(folder) as opened:
+        storage.put_all(dict.fromkeys(keys, b"x"))
+        assert opened == [folder]
+
+
 @contextmanager
 def opened_folders(*watched: Path) -> Iterator[list[Path]]:
     """List which of the folders are opened, as they are to be synced, for the length of a block."""
