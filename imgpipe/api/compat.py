@@ -28,6 +28,7 @@ from imgpipe.depthlogs import logs
 from imgpipe.depthlogs.views import View
 from imgpipe.errors import CorruptImage, LogNotFound, NoFrames, NotFound
 from imgpipe.pictures import comments, gallery
+from imgpipe.pictures.gallery import Listed
 from imgpipe.scanlines import colormap
 from imgpipe.scanlines.frames import Color
 from imgpipe.scanlines.rows import Grey, Rows
@@ -254,7 +255,7 @@ def _results(
     return {"results": schema(many=True).dump(page.items), "next": following, "previous": previous}
 
 
-def _picture_url(image: Image) -> str:
+def _picture_url(image: Image | Listed) -> str:
     return links.image(image.id) + ("/original" if image.original_key else "/thumbnails/medium")
 
 

@@ -35,14 +35,20 @@ class _Place:
         return seal(self.direction + self.id.bytes)
 
 
+def read_objects(statement: "Select[Row]") -> Sequence[Row]:
+    """Read whole objects, with the session that they belong to."""
+    return db.session.scalars(statement).all()
+
+
 def fetch(
-    statement: "Select[Row]",
+    statement: "Select[*tuple[Any, ...]]",
     limit: int,
     cursor: str | None,
     key: SQLColumnExpression[Any],
     locate: Callable[[UUID], Any] = lambda id: id,
+    read: Callable[..., Sequence[Row]] = read_objects,
 ) -> Page[Row]:
-    """Run ``statement`` for one page of at most ``limit`` rows, by descending ``key``.
+    """Have ``read`` run ``statement`` for one page of at most ``limit`` rows, by descending ``key``.
 
     The rows have an ``id``, and ``locate`` turns an id into its place in the order of ``key``.
     Raises: ``InvalidCursor``.
@@ -50,12 +56,12 @@ def fetch(
     place = _decode(cursor) if cursor else None
     if place and place.direction == _NEWER:
         newer = statement.where(key > locate(place.id)).order_by(key.asc()).limit(limit + 1)
-        rows = db.session.scalars(newer).all()
+        rows = read(newer)
         items = rows[:limit][::-1]
         return Page(items, _beside(items, -1, _OLDER), _beside(items, 0, _NEWER, len(rows) > limit))
     if place:
         statement = statement.where(key < locate(place.id))
-    rows = db.session.scalars(statement.order_by(key.desc()).limit(limit + 1)).all()
+    rows = read(statement.order_by(key.desc()).limit(limit + 1))
     items = rows[:limit]
     following = _beside(items, -1, _OLDER, len(rows) > limit)
     return Page(items, following, _beside(items, 0, _NEWER, place is not None))

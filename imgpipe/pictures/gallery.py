@@ -2,17 +2,18 @@
 
 import logging
 import time
-from collections.abc import Sequence
-from typing import BinaryIO, NamedTuple
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import undefer
 
 from imgpipe.database import paging
-from imgpipe.database.engine import db
+from imgpipe.database.engine import asking, db, reading
 from imgpipe.database.lookup import Lookup
-from imgpipe.database.models import Image, Thumbnail, position_of
+from imgpipe.database.models import Image, Thumbnail, position_of, time_of
 from imgpipe.database.paging import Page
 from imgpipe.errors import ImageNotFound, OriginalDiscarded, ThumbnailNotReady
 from imgpipe.extensions import parts
@@ -31,6 +32,36 @@ _THUMBNAIL = Lookup(
         Thumbnail.image_id == bindparam("image_id"), Thumbnail.name == bindparam("name")
     )
 )
+
+
+class Listed(NamedTuple):
+    """What lists tell of a picture; as an object of the session it would cost twice as much."""
+
+    id: UUID
+    original_name: str
+    original_key: str | None
+    sha256: str
+    status: str
+    error: str | None
+    error_code: str | None
+    worked_ms: int
+    processed_at: datetime | None
+    changed_at: datetime
+    facts: Mapping[str, Any] | None
+    color: str | None
+    labels: Sequence[str]
+    caption: str | None
+    caption_status: str
+    caption_error: Mapping[str, Any] | None
+    caption_source: Mapping[str, Any] | None
+
+    @property
+    def uploaded_at(self) -> datetime:
+        """Return the id's own millisecond."""
+        return time_of(self.id)
+
+
+_LISTED: "Select[*tuple[Any, ...]]" = select(*(getattr(Image, name) for name in Listed._fields))
 POLL_S = 0.05
 RETRY_AFTER_S = 1
 log = logging.getLogger(__name__)
@@ -62,23 +93,30 @@ def page(
     q: str | None = None,
     label: Sequence[str] = (),
     caption_status: str | None = None,
-) -> Page[Image]:
+) -> Page[Listed]:
     """List pictures, newest first; with ``q`` those with all its words, the last one a prefix.
 
     ``label``: only pictures that have all of these. Raises: ``InvalidCursor``.
     """
-    statement = select(Image)
+    statement = _LISTED
     if status:
         statement = statement.where(Image.status == status)
     if caption_status:
         statement = statement.where(Image.caption_status == caption_status)
     if q is not None and q.strip():
-        matches, position = search.narrow(statement.where(labels.have(label)), q, db.session())
+        with reading() as session:
+            matches, position = search.narrow(statement.where(labels.have(label)), q, session)
     elif label:
-        matches, position = labels.narrow(statement, label, db.session())
+        with reading() as session:
+            matches, position = labels.narrow(statement, label, session)
     else:
-        return paging.fetch(statement, limit, cursor, Image.id)
-    return paging.fetch(matches, limit, cursor, position, position_of)
+        return paging.fetch(statement, limit, cursor, Image.id, read=_read)
+    return paging.fetch(matches, limit, cursor, position, position_of, _read)
+
+
+def _read(statement: "Select[*tuple[Any, ...]]") -> Sequence[Listed]:
+    with asking() as connection:
+        return [*map(Listed._make, connection.execute(statement))]
 
 
 def find_bytes(sha256: str) -> Image | None:

@@ -4,6 +4,7 @@ import json
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVarTuple
 
 from sqlalchemy import ColumnElement, Select, and_, delete, insert, or_, select, text
 from sqlalchemy.orm import Session
@@ -16,6 +17,7 @@ from imgpipe.database.paging import Page
 from imgpipe.errors import InvalidCursor, InvalidParameter
 from imgpipe.text import clean_text
 
+Columns = TypeVarTuple("Columns")
 LENGTH = 64
 MOST = 64
 _COUNT = text(
@@ -70,8 +72,8 @@ def change(session: Session, position: int, before: Collection[str], after: Coll
 
 
 def narrow(
-    statement: "Select[Image]", names: Sequence[str], session: Session
-) -> "tuple[Select[Image], ColumnElement[int]]":
+    statement: "Select[*Columns]", names: Sequence[str], session: Session
+) -> "tuple[Select[*Columns], ColumnElement[int]]":
     """Keep the pictures that have all the labels, of which there is at least one.
 
     Returns the statement and the column to order it by: the walk goes along the rarest label.

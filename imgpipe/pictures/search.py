@@ -9,6 +9,7 @@ SQLite's index of words is in that order anyway, PostgreSQL has to be told which
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
+from typing import TypeVarTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -28,6 +29,7 @@ from sqlalchemy.orm import Session
 from imgpipe.database.models import Image
 
 _place: ColumnElement[int] = Image.__table__.c.position
+Columns = TypeVarTuple("Columns")
 WORD_LENGTH = 64
 QUERY_WORDS = 16
 SAMPLE = 1000
@@ -69,8 +71,8 @@ def leave(session: Session, position: int) -> None:
 
 
 def narrow(
-    statement: "Select[Image]", query: str, session: Session
-) -> "tuple[Select[Image], ColumnElement[int]]":
+    statement: "Select[*Columns]", query: str, session: Session
+) -> "tuple[Select[*Columns], ColumnElement[int]]":
     """Keep the pictures that have every word of the query, its last one as a prefix.
 
     Returns the statement and the column that the database can order matches by without sorting them.
