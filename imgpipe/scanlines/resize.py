@@ -54,18 +54,22 @@ def _cover(pixels: Grey, width: int) -> tuple[NDArray[np.number], int]:
 
 
 def _cover_repeating(pixels: Grey, part: int, size: int) -> NDArray[np.number]:
-    """Do so column by column, where along a row ``size`` old pixels make ``part`` new ones over and over."""
-    old = pixels.reshape(len(pixels), pixels.shape[1] // size, size).astype(np.uint16)
-    new = np.empty((*old.shape[:2], part), np.uint16)
+    """Do so column by column, where along a row ``size`` old pixels make ``part`` new ones over and over.
+
+    Columns are copied out of their rows first: what lies close together is worked through many at once.
+    """
+    old = pixels.reshape(-1, size)
+    columns = [old[:, place].astype(np.uint16) for place in range(size)]
+    new = np.empty((len(old), part), np.uint16)
     for place in range(part):
         start, end = place * size, (place + 1) * size
         covered = range(start // part, -(-end // part))
         shares = [np.uint16(min(end, (n + 1) * part) - max(start, n * part)) for n in covered]
-        total = old[..., covered[0]] * shares[0]
+        total = columns[covered[0]] * shares[0]
         for n, share in zip(covered[1:], shares[1:], strict=True):
-            total += old[..., n] * share
-        new[..., place] = total
-    return new.reshape(len(pixels), old.shape[1] * part)
+            total += columns[n] * share
+        new[:, place] = total
+    return new.reshape(len(pixels), pixels.shape[1] // size * part)
 
 
 @lru_cache(maxsize=16)
