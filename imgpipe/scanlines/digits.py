@@ -71,7 +71,7 @@ def parse_depths(table: Table) -> NDArray[np.float64] | None:
     ends = table.ends[:, 0]
     begins = np.append(0, table.ends[:-1, -1] + 1)
     own = np.arange(len(ends)) * MARGIN  # where they end in a text of nothing else, each behind a margin
-    near = words.spread(table.raw.take(ends[:, None] + np.arange(MARGIN)).ravel())
+    near = table.raw.take(ends[:, None] + np.arange(MARGIN)).ravel()
     alike = words.evaluate_alike(near, own - (ends - begins), own, table.decimals(0, int(ends[0])))
     if alike is not None:
         return alike

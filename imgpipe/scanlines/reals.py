@@ -45,11 +45,11 @@ def _parse_values(table: digits.Table, rules: Rules) -> Reals | None:
     if b"-" in table.chunk:
         negative = table.raw.take(starts + MARGIN) == _MINUS
         begins = starts + negative
-    spread = words.spread(table.raw)
     decimals = table.decimals(int(begins[0, 0]), int(ends[0, 0]))
-    values, odd = words.evaluate_alike(spread, begins, ends, decimals), None
+    values, odd = words.evaluate_alike(table.raw, begins, ends, decimals), None
     if values is None:
-        values, odd = _evaluate(spread, begins, _find_points(table, begins, ends), ends)
+        points = _find_points(table, begins, ends)
+        values, odd = _evaluate(words.spread(table.raw), begins, points, ends)
     if negative is not None:
         np.negative(values, out=values, where=negative)
         values += 0.0  # -0.0 becomes 0.0

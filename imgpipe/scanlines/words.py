@@ -26,7 +26,7 @@ def spread(raw: Grey) -> Words:
     return np.ascontiguousarray(np.ndarray(len(raw) - WORD + 1, "<u8", raw, strides=(1,)))
 
 
-def evaluate_alike(words: Words, begins: Places, ends: Places, decimals: int) -> NDArray[np.float64] | None:
+def evaluate_alike(raw: Grey, begins: Places, ends: Places, decimals: int) -> NDArray[np.float64] | None:
     """Return the values of cells of at most eight digits with so many decimals; None when one is not so.
 
     Then the point is at the same place in all words, and the bytes before it move up to close the gap.
@@ -35,7 +35,7 @@ def evaluate_alike(words: Words, begins: Places, ends: Places, decimals: int) ->
     most, least = int(lengths.max()), int(lengths.min())
     if most > WORD + (decimals > 0) or not decimals < min(least, WORD):
         return None
-    cells = words.take(ends + (MARGIN - WORD))
+    cells = spread(raw).take(ends + (MARGIN - WORD))
     cells ^= ZEROS
     if decimals:
         point = 8 * (WORD - 1 - decimals)
@@ -46,7 +46,7 @@ def evaluate_alike(words: Words, begins: Places, ends: Places, decimals: int) ->
         before *= np.uint64(0xFF)
         cells += before
     if most > WORD:
-        cells |= words.take(ends + (MARGIN - WORD - 1)) & np.uint64(0xFF) ^ np.uint64(0x30)
+        cells |= raw.take(ends + (MARGIN - WORD - 1)) ^ np.uint8(0x30)
     lengths -= WORD + (decimals > 0)
     lengths *= -8
     unused = lengths.view(np.uint64)
