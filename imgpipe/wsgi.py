@@ -3,11 +3,10 @@
 import gc
 import sys
 
-gc.disable()  # what is imported stays: to look through it over and over costs a seventh of the start
+from imgpipe import create_app, shutdown
+from imgpipe.errors import ConfigError
 
-from imgpipe import create_app, shutdown  # noqa: E402
-from imgpipe.errors import ConfigError  # noqa: E402
-
+gc.disable()  # an app stays as well
 try:
     app = create_app()
 except ConfigError as error:
