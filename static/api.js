@@ -74,6 +74,9 @@ export const post = async (link, json, more) => (await (await request("POST", li
 
 export const get = async (link, query, signal) => (await request("GET", link, { query, signal })).json();
 
+// Delete what may be gone already.
+export const discard = (link) => request("DELETE", link).catch((error) => { if (error.status !== 404) throw error; });
+
 const blobUrl = async (link, signal) => URL.createObjectURL(await (await request("GET", link, { signal })).blob());
 
 // <img> cannot send a key; with one in use the picture is fetched.

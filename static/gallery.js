@@ -1,5 +1,5 @@
 // The gallery: pages loaded ahead, new ones on top, processing ones live.
-import { address, get, post, request } from "./api.js";
+import { address, discard, get, post } from "./api.js";
 import { button, confirm, counted, find, sentence } from "./dom.js";
 import * as mosaic from "./mosaic.js";
 import * as stats from "./stats.js";
@@ -86,12 +86,10 @@ export async function again(id, act, json) {
 }
 
 export const sure = ([one, ...more]) => confirm(`Delete ${more.length ? counted(more.length + 1, "picture") : one.name}?`,
-	"Thumbnails and comments go with it. There is no way back.");
+	"Comments go as well, for good.");
 
 export async function erase(id) {
-	await request("DELETE", `api/images/${id}`).catch((error) => {
-		if (error.status !== 404) throw error;
-	});
+	await discard(`api/images/${id}`);
 	update(id, null);
 }
 

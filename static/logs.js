@@ -1,5 +1,5 @@
 // The list of depth logs, and the way in.
-import { get, request } from "./api.js";
+import { discard, get } from "./api.js";
 import { button, complaint, confirm, count, find, make, sentence, table, takeFiles } from "./dom.js";
 import { uploading } from "./uploads.js";
 import * as viewer from "./viewer.js";
@@ -49,7 +49,7 @@ function row({ log, depth_min, depth_max, depth_step, rows, source_width }) {
 
 async function erase(log, rows) {
 	if (!(await confirm(`Delete the log ${log}?`, `${count(rows)} rows are gone for good.`))) return;
-	await request("DELETE", `api/frames/${path(log)}`).then(fill, complaint(shelf));
+	await discard(`api/frames/${path(log)}`).then(fill, complaint(shelf));
 }
 
 function fields(file) {

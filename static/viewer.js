@@ -187,7 +187,7 @@ function tell() {
 const remember = soon(keep, 200);
 
 function keep() {
-	if (!canvas.checkVisibility()) return;
+	if (!canvas.checkVisibility() || !location.hash.startsWith("#/logs/")) return; // on the way back
 	const { from, to } = depths.rows();
 	const [{ log }] = logs;
 	const said = Object.entries({ ...values(), from, to }).filter(([, value]) => value !== "");

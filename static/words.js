@@ -1,5 +1,5 @@
 // What people write: caption, labels, comments.
-import { get, post, request } from "./api.js";
+import { discard, get, post, request } from "./api.js";
 import { ago, button, complaint, confirm, find, icon, make, sentence, writing } from "./dom.js";
 
 export const fetchTagged = (id, signal) => tagged("GET", id, { signal });
@@ -133,6 +133,6 @@ function item(path, { comment_id, text, created_at }) {
 
 	async function erase() {
 		if (!(await confirm("Delete this comment?", text.slice(0, 200)))) return;
-		await request("DELETE", `${path}/${comment_id}`).then(() => row.remove(), complaint(row));
+		await discard(`${path}/${comment_id}`).then(() => row.remove(), complaint(row));
 	}
 }

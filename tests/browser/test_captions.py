@@ -86,6 +86,23 @@ def test_what_is_deleted_elsewhere_leaves_gallery_and_selection(
     expect(bar).to_be_hidden()
 
 
+def test_a_label_that_is_being_typed_outlives_the_caption_that_comes(
+    captioning: Server, visit: Visit, provider: Provider
+) -> None:
+    provider.fault = "dawdle"
+    image_id = captioning.upload(jpeg(195, 140), "talked over.jpg")
+    page = visit(f"{captioning.url}/#/image/{image_id}")
+    field = page.get_by_label("Add label")
+    expect(page.locator("#side")).to_contain_text("A caption is being written…")
+    field.press_sequentially("har")
+    provider.fault = ""
+    expect(page.locator("#side .caption")).to_have_text(SENTENCE)
+    expect(field).to_be_focused()
+    page.keyboard.type("bour")
+    page.keyboard.press("Enter")
+    expect(page.locator(".chip a")).to_have_text(["harbour"])
+
+
 def test_waiting_takes_two_connections_at_most(captioning: Server, visit: Visit, provider: Provider) -> None:
     provider.fault = "dawdle"
     page = visit(captioning.url)
