@@ -13,10 +13,10 @@ const EXPORTS = { imagefolder: "imagefolder (zip)", webdataset: "webdataset (tar
 const told = make("span", { role: "status" });
 const retry = button("Retry", () => each("retried", [...selected].filter(failed), ({ id }) => gallery.again(id, "retry")));
 const exports = select({ ariaLabel: "Export", onchange: exportAll }, [["", "Export…"], ...Object.entries(EXPORTS)]);
-const bar = make("fieldset.bulk", { ariaLabel: "Selected pictures" }, told, retry,
+const bar = make("fieldset.bulk", { ariaLabel: "Selected pictures" }, icon("✕", "Select none", clear), told, retry,
 	button("Caption", () => each("sent to be captioned", selected, ({ id }) => gallery.again(id, "caption", {}))),
 	labelField("Add label", (names) => each("labelled", selected, ({ id }) => changeLabels(id, adding(names)))),
-	exports, button("Delete", remove, { className: "danger" }), icon("✕", "Select none", clear));
+	exports, button("Delete", remove, { className: "danger" }));
 find("#gallery").append(bar);
 
 export function show() {
