@@ -15,15 +15,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tests.browser.hands import SIZES, Hand, Place
+
 _START_S = 60
-_PATIENCE_S = 30
 _LISTENING = re.compile(r"WebDriver BiDi listening on ws://127\.0\.0\.1:(\d+)")
+_DOWN = {"type": "pointerDown", "button": 0}
+_UP = {"type": "pointerUp", "button": 0}
 _KEYS = {
     "ArrowRight": "\ue014",
     "ArrowLeft": "\ue012",
     "Escape": "\ue00c",
     "Enter": "\ue007",
     "Delete": "\ue017",
+    "Home": "\ue011",
     "Control": "\ue009",
     "Shift": "\ue008",
 }
@@ -74,11 +78,11 @@ class Socket:
         self._socket.close()
 
 
-class Firefox:
-    """One tab: goes to addresses, runs scripts, points and types; saves into ``downloads``."""
+class Firefox(Hand):
+    """A tab of Firefox."""
 
     def __init__(self, port: int, downloads: Path) -> None:
-        self.downloads = downloads
+        self._downloads = downloads
         self._socket = Socket(port, "/session")
         self._numbers = itertools.count(1)
         self.call("session.new", capabilities={})
@@ -97,19 +101,21 @@ class Firefox:
         """Hang up; the browser goes on."""
         self._socket.close()
 
-    def size(self, width: int, height: int) -> None:
-        """Set the size of the window's inside."""
+    def hold(self, device: str) -> None:
+        self.device = device
+        width, height = SIZES[device]
         self.call(
             "browsingContext.setViewport", context=self.tab, viewport={"width": width, "height": height}
         )
 
     def visit(self, url: str) -> None:
-        """Go to an address, also where only its hash is another."""
         self.call("browsingContext.navigate", context=self.tab, url="about:blank", wait="complete")
         self.call("browsingContext.navigate", context=self.tab, url=url, wait="complete")
 
+    def travel(self, steps: int) -> None:
+        self.call("browsingContext.traverseHistory", context=self.tab, delta=steps)
+
     def ask(self, expression: str) -> Any:
-        """Return what an expression is, by way of JSON; a promise is waited for."""
         wrapped = f"Promise.resolve({expression}).then(one => JSON.stringify(one ?? null))"
         result = self.call(
             "script.evaluate", expression=wrapped, target={"context": self.tab}, awaitPromise=True
@@ -117,61 +123,16 @@ class Firefox:
         assert result["type"] == "success", result
         return json.loads(result["result"]["value"])
 
-    def expect(self, expression: str, wanted: object = True) -> None:
-        """Wait until an expression is what is wanted."""
-        deadline = time.monotonic() + _PATIENCE_S
-        while time.monotonic() < deadline:
-            with suppress(AssertionError):
-                if self.ask(expression) == wanted:
-                    return
-            time.sleep(0.05)
-        assert self.ask(expression) == wanted
-
-    def act(self, kind: str, sources: Sequence[Sequence[dict[str, Any]]], **parameters: Any) -> None:
-        """Perform actions of one kind, such as pointer, a list for each finger."""
-        actions = [
-            {"type": kind, "id": f"{kind} {n} {parameters}", "actions": list(steps)}
-            | ({"parameters": parameters} if parameters else {})
-            for n, steps in enumerate(sources)
-        ]
-        self.call("input.performActions", context=self.tab, actions=actions)
-
     def press(self, *keys: str) -> None:
-        """Press keys, all but the last held meanwhile."""
         values = [_KEYS.get(key, key) for key in keys]
         downs = [{"type": "keyDown", "value": value} for value in values]
-        self.act("key", [[*downs, *({"type": "keyUp", "value": value} for value in reversed(values))]])
-
-    def middle(self, selector: str, number: int = 0) -> tuple[int, int]:
-        """Return where the middle of an element is."""
-        script = (
-            f"(b => [Math.round(b.x + b.width / 2), Math.round(b.y + b.height / 2)])"
-            f"(document.querySelectorAll({json.dumps(selector)})[{number}].getBoundingClientRect())"
-        )
-        x, y = self.ask(script)
-        return x, y
-
-    def click(self, selector: str, number: int = 0, times: int = 1) -> None:
-        """Click the middle of an element."""
-        x, y = self.middle(selector, number)
-        clicks = [{"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}] * times
-        self.act("pointer", [[{"type": "pointerMove", "x": x, "y": y}, *clicks]], pointerType="mouse")
+        self._act("key", [[*downs, *({"type": "keyUp", "value": value} for value in reversed(values))]])
 
     def type(self, text: str) -> None:
-        """Type where the keyboard is."""
         steps = [{"type": kind, "value": key} for key in text for kind in ("keyDown", "keyUp")]
-        self.act("key", [steps])
-
-    def fill(self, selector: str, value: str) -> None:
-        """Give a field a value, as one who picks it."""
-        self.ask(
-            f"(one => {{ one.value = {json.dumps(value)}; for (const kind of ['input', 'change'])"
-            f" one.dispatchEvent(new Event(kind, {{bubbles: true}})) }})"
-            f"(document.querySelector({json.dumps(selector)}))"
-        )
+        self._act("key", [steps])
 
     def choose(self, selector: str, *files: Path) -> None:
-        """Choose files in an input."""
         script = {"expression": f"document.querySelector({json.dumps(selector)})", "awaitPromise": False}
         found = self.call("script.evaluate", target={"context": self.tab}, **script)["result"]
         self.call(
@@ -181,14 +142,42 @@ class Firefox:
             files=[str(file) for file in files],
         )
 
-    def touch(self, *fingers: Sequence[tuple[int, int]]) -> None:
-        """Put fingers down, take each along its places, lift them."""
+    def saved(self, name: str) -> Path:
+        found = self._downloads / name
+        deadline = time.monotonic() + _START_S
+        while list(self._downloads.glob("*.part")) or not (found.exists() and found.stat().st_size):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        return found.rename(found.with_stem(f"{found.stem} {next(self._numbers)}"))
+
+    def mouse(self, *places: Place, down: bool = True, times: int = 1) -> None:
+        first, *rest = (_move(place) for place in places)
+        steps = [first, *([_DOWN] if down else []), *rest, *([_UP] if down else [])]
+        self._act("pointer", [steps + [_DOWN, _UP] * (times - 1)], pointerType="mouse")
+
+    def wheel(self, x: float, y: float, down_px: int) -> None:
+        self._act(
+            "wheel", [[{"type": "scroll", "x": round(x), "y": round(y), "deltaX": 0, "deltaY": down_px}]]
+        )
+
+    def touch(self, *fingers: Sequence[Place], pause_ms: int = 0) -> None:
         steps = []
-        for (x, y), *rest in fingers:
-            moves = [{"type": "pointerMove", "x": a, "y": b, "duration": 30} for a, b in rest]
-            down = [{"type": "pointerMove", "x": x, "y": y}, {"type": "pointerDown", "button": 0}]
-            steps.append([*down, *moves, {"type": "pointerUp", "button": 0}])
-        self.act("pointer", steps, pointerType="touch")
+        for first, *rest in fingers:
+            moves = [_move(place) | {"duration": 30} for place in rest]
+            steps.append([_move(first), _DOWN, *moves, {"type": "pause", "duration": pause_ms}, _UP])
+        self._act("pointer", steps, pointerType="touch")
+
+    def _act(self, kind: str, sources: Sequence[Sequence[dict[str, Any]]], **parameters: Any) -> None:
+        actions = [
+            {"type": kind, "id": f"{kind} {n} {parameters}", "actions": list(steps)}
+            | ({"parameters": parameters} if parameters else {})
+            for n, steps in enumerate(sources)
+        ]
+        self.call("input.performActions", context=self.tab, actions=actions)
+
+
+def _move(place: Place) -> dict[str, Any]:
+    return {"type": "pointerMove", "x": round(place[0]), "y": round(place[1])}
 
 
 @contextmanager

@@ -1,291 +1,455 @@
-"""The acts of the page in the other engine, on a desk and on a phone."""
+"""Every act of the page in both engines, at a desk and on a phone."""
 
 import json
 import os
 import shutil
-import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.browser.acts import CARRIED, PATIENCE_S, encoded
+from tests.browser.acts import CARRIED, PHONE, encoded
+from tests.browser.chromium import Chromium
+from tests.browser.conftest import REFUSAL, Visit
 from tests.browser.firefox import Firefox, browsing
-from tests.factories import jpeg
-from tests.servers import Server
+from tests.browser.hands import Hand
+from tests.captions.provider import SENTENCE, Provider, serve
+from tests.factories import jpeg, transparent_png
+from tests.servers import Server, serving
 
 TITLE = "document.querySelector('#picture h2')?.textContent"
 ZOOM = "parseInt(document.querySelector('.head output').textContent)"
 TILES = "document.querySelectorAll('#tiles li').length"
+NAMES = "[...document.querySelectorAll('#tiles .label')].map(one => one.textContent)"
 PICKED = "document.querySelectorAll('#tiles li:has(:checked)').length"
+OPEN = "document.querySelectorAll('dialog[open]').length"
+MORE = "document.querySelector('#more').textContent"
+CAPTION = "document.querySelector('#side .caption')?.textContent"
+RING = "getComputedStyle(document.activeElement).outlineStyle === 'solid'"
 RANGE = "document.querySelector('.log').ariaValueText"
+STILL = "document.querySelector('.log')?.ariaBusy"
+LOG = "depth,a\n" + "\n".join(f"{100 + row * 0.5},{row % 256}" for row in range(2000))
 
 
 @pytest.fixture(scope="module")
-def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
-    """Return a running Firefox; skip, or fail on CI, where none is installed."""
+def provider() -> Iterator[Provider]:
+    """Return a caption provider on loopback."""
+    with serve() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a server that captions, with three pictures and two depth logs."""
+    options = {
+        "IMGPIPE_CAPTIONER": "openai",
+        "OPENAI_API_KEY": "sk-test-4mZq8Wv2Lr7Xc1Tn",
+        "IMGPIPE_CAPTION_URL": provider.openai_url,
+        "WEB_CONCURRENCY": "1",
+    }
+    with serving(tmp_path_factory.mktemp("acts"), **options) as running:
+        for name in ("third.jpg", "second.jpg", "first.jpg"):
+            running.upload(jpeg(1600, 1200), name)
+        running.await_all_done()
+        for log in ("fox", "den"):
+            files = {"file": ("log.csv", LOG.encode())}
+            form = {"log": log, "depth_unit": "m"}
+            assert requests.post(f"{running.url}/api/frames", files=files, data=form, timeout=30).ok
+        yield running
+
+
+@pytest.fixture(scope="module")
+def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Firefox]]:
+    """Return what gives a running Firefox; it skips, or fails on CI, where none is installed."""
     program = shutil.which("firefox-esr") or shutil.which("firefox")
     if program is None:
         if os.environ.get("CI") == "true":
             raise RuntimeError("CI=true, and there is no Firefox on this machine")
         pytest.skip("there is no Firefox on this machine")
     with browsing(program, tmp_path_factory.mktemp("firefox")) as running:
-        yield running
+        yield lambda: running
 
 
-@pytest.fixture(scope="module")
-def pictures(server: Server) -> list[str]:
-    """Store three pictures and a depth log; returns the pictures' ids, newest first."""
-    ids = [server.upload(jpeg(1600, 1200), name) for name in ("third.jpg", "second.jpg", "first.jpg")]
-    server.await_all_done()
-    lines = "\n".join(f"{100 + row * 0.5},{row % 256}" for row in range(2000))
-    files = {"file": ("log.csv", f"depth,a\n{lines}\n".encode())}
-    assert requests.post(f"{server.url}/api/frames", files=files, data={"log": "fox"}, timeout=30).ok
-    return ids[::-1]
+THE_OTHERS = [pytest.param(one, marks=pytest.mark.system) for one in ("firefox phone", "chromium desk")]
 
 
-def test_a_desk_opens_turns_zooms_and_closes(server: Server, firefox: Firefox, pictures: list[str]) -> None:
-    firefox.size(1280, 800)
-    firefox.visit(server.url)
-    firefox.expect("document.querySelectorAll('#tiles img')[2]?.naturalWidth", 512)
-    firefox.click("#tiles a")
-    firefox.expect(TITLE, "first.jpg")
-    firefox.expect("document.querySelector('.sheet').lastChild?.naturalWidth", 1600)
-    firefox.press("ArrowRight")
-    firefox.expect(TITLE, "second.jpg")
-    firefox.expect("document.title", "second.jpg · imgpipe")
-    firefox.click(".stage", times=2)
-    firefox.expect(ZOOM, 100)
-    firefox.press("0")
-    firefox.expect(f"{ZOOM} < 100")
-    firefox.expect("document.querySelectorAll('.edit').length", 1)
-    firefox.press("e")
-    firefox.expect("document.activeElement.ariaLabel", "Caption")
-    firefox.press("a")
-    firefox.press("Control", "Enter")
-    firefox.expect("document.querySelector('#side .caption')?.textContent", "a")
-    firefox.call("browsingContext.traverseHistory", context=firefox.tab, delta=-1)
-    firefox.expect("document.querySelectorAll('dialog[open]').length", 0)
-    firefox.call("browsingContext.traverseHistory", context=firefox.tab, delta=1)
-    firefox.expect(TITLE, "second.jpg")
-    firefox.press("Escape")
-    firefox.expect("document.querySelectorAll('dialog[open]').length", 0)
-    firefox.expect("document.activeElement.closest('li')?.dataset.id", pictures[1])
+@pytest.fixture(params=["firefox desk", "chromium phone", *THE_OTHERS])
+def hand(request: pytest.FixtureRequest, server: Server, visit: Visit, provider: Provider) -> Hand:
+    """Return a hand at an engine and a device, before an empty page."""
+    provider.fault = ""
+    engine, device = request.param.split()
+    if engine == "firefox":
+        running: Hand = request.getfixturevalue("firefox")()
+    else:
+        options = PHONE if device == "phone" else {}
+        blank = f"{server.url}/static/icon.svg"
+        running = Chromium(visit(blank, tolerated=REFUSAL, **options))
+    running.hold(device)
+    return running
 
 
-def test_a_desk_selects_by_corner_and_keys(server: Server, firefox: Firefox, pictures: list[str]) -> None:
-    firefox.size(1280, 800)
-    firefox.visit(server.url)
-    firefox.expect("document.querySelectorAll('#tiles li').length >= 3")
-    firefox.click(".pick")
-    firefox.expect(PICKED, 1)
-    firefox.press("Escape")
-    firefox.expect(PICKED, 0)
-    firefox.press("Control", "a")
-    firefox.expect(f"{PICKED} >= 3")
-    firefox.press("Escape")
-    firefox.press("?")
-    firefox.expect("document.querySelectorAll('#keys[open]').length", 1)
-
-
-def test_a_phone_swipes_pinches_and_presses_long(
-    server: Server, firefox: Firefox, pictures: list[str]
-) -> None:
-    firefox.size(390, 844)
-    firefox.visit(f"{server.url}/#/image/{pictures[0]}")
-    firefox.expect("document.querySelector('.sheet')?.lastChild?.naturalWidth", 512)  # enough for this screen
-    firefox.touch([(300, 300), (220, 300), (140, 302), (90, 302)])
-    firefox.expect(TITLE, "second.jpg")
-    firefox.expect("document.querySelector('.sheet').lastChild?.naturalWidth", 512)
-    whole = firefox.ask(ZOOM)
-    firefox.touch([(180, 300), (140, 300), (80, 300)], [(210, 300), (250, 300), (310, 300)])
-    firefox.expect(f"{ZOOM} > {whole * 2}")
-    firefox.visit(server.url)
-    firefox.expect("document.querySelectorAll('#tiles li').length >= 3")
-    x, y = firefox.middle("#tiles a")
-    hold = [
-        {"type": "pointerMove", "x": x, "y": y},
-        {"type": "pointerDown", "button": 0},
-        {"type": "pause", "duration": 700},
+@pytest.fixture
+def ids(server: Server) -> list[str]:
+    """Return the ids of the three pictures, newest first."""
+    images = server.get("/api/images")
+    return [
+        image["image_id"] for image in images if image["original_name"][:-4] in ("first", "second", "third")
     ]
-    firefox.act("pointer", [[*hold, {"type": "pointerUp", "button": 0}]], pointerType="touch")
-    firefox.expect(PICKED, 1)
-    assert firefox.ask("document.documentElement.scrollWidth") <= 390
 
 
-def test_a_desk_uploads_labels_and_deletes_many(server: Server, firefox: Firefox, tmp_path: Path) -> None:
-    files = [tmp_path / "fox one.jpg", tmp_path / "fox two.jpg"]
-    for file in files:
-        file.write_bytes(jpeg(300, 200))
-    firefox.size(1280, 800)
-    firefox.visit(f"{server.url}/#/")
-    firefox.expect("document.querySelector('#stats').hidden", False)
-    before = server.get("/api/stats")["total"]
-    firefox.expect(TILES, before)
-    firefox.choose("#files", *files)
-    firefox.expect("document.querySelector('#uploads').textContent.includes('2 of 2 uploaded')")
-    firefox.expect(f"{TILES} - {before}", 2)
-    firefox.expect("document.querySelectorAll('#tiles img')[1]?.naturalWidth", 300)
-    firefox.click(".pick")
-    firefox.click(".pick", 1)
-    firefox.expect(PICKED, 2)
-    firefox.expect("document.querySelector('.bulk .label-field')?.matches(':enabled')")
-    firefox.click(".bulk .label-field")
-    firefox.press("b")
-    firefox.press("Enter")
-    firefox.expect("document.querySelector('.bulk').hidden")
-    firefox.expect("fetch('api/images?label=b').then(one => one.json()).then(({data}) => data.length)", 2)
-    firefox.click(".pick")
-    firefox.click(".pick", 1)
-    firefox.expect(PICKED, 2)
-    firefox.press("Delete")
-    firefox.expect("document.querySelector('#confirm').open")
-    firefox.click("#confirm .danger")
-    firefox.expect(TILES, before)
+def test_a_picture_is_opened_turned_and_left(server: Server, hand: Hand, ids: list[str]) -> None:
+    hand.visit(f"{server.url}/#/?q={SENTENCE[:5]}")
+    hand.expect("document.querySelectorAll('#tiles img')[2]?.naturalWidth", 512)
+    hand.click(f"[data-id='{ids[0]}'] a")
+    hand.expect(TITLE, "first.jpg")
+    hand.expect("document.querySelector('#picture').offsetWidth === innerWidth")
+    hand.expect("document.querySelector('.sheet img')?.naturalWidth", 512)
+    hand.click(".turn + .turn")
+    hand.expect(TITLE, "second.jpg")
+    hand.click(".turn + .turn")
+    hand.expect(TITLE, "third.jpg")
+    hand.click(".turn")
+    hand.expect(TITLE, "second.jpg")
+    hand.expect("document.title", "second.jpg · imgpipe")
+    for swipe, key, name in (
+        ((300, 220, 90), "ArrowRight", "third"),
+        ((90, 220, 300), "ArrowLeft", "second"),
+    ):
+        if hand.device == "phone":
+            hand.touch([(x, 300) for x in swipe])
+        else:
+            hand.press(key)
+        hand.expect(TITLE, f"{name}.jpg")
+    hand.travel(-1)
+    hand.expect(OPEN, 0)
+    hand.travel(1)
+    hand.expect(TITLE, "second.jpg")
+    hand.press("i")
+    hand.expect("document.querySelector('#side').checkVisibility()", False)
+    hand.press("i")
+    hand.expect("document.querySelector('#side').checkVisibility()")
+    hand.press("Escape")
+    hand.expect(OPEN, 0)
+    hand.expect("document.activeElement.closest('li')?.dataset.id", ids[1])
 
 
-def test_a_depth_log_is_measured_and_stretched(server: Server, firefox: Firefox, pictures: list[str]) -> None:
-    firefox.size(1280, 800)
-    firefox.visit(f"{server.url}/#/logs/fox?from=200&to=300&map=gray")
-    firefox.expect("document.querySelector('.log')?.ariaBusy", "false")
-    firefox.click(".tools [type=checkbox]")
-    x, y = firefox.middle(".log")
-    drag = [{"type": "pointerMove", "x": x, "y": y}, {"type": "pointerDown", "button": 0}]
-    drag += [{"type": "pointerMove", "x": x, "y": y - step * 20} for step in range(1, 6)]
-    firefox.act("pointer", [[*drag, {"type": "pointerUp", "button": 0}]], pointerType="mouse")
-    firefox.expect(
-        r"/^[\d.]+ +from [\d.]+ to [\d.]+$/.test(document.querySelector('output:not(dialog *)').textContent)"
+def test_a_picture_is_zoomed_and_moved(server: Server, hand: Hand, ids: list[str]) -> None:
+    hand.visit(f"{server.url}/#/image/{ids[0]}")
+    hand.expect("document.querySelector('.sheet')?.lastChild?.complete")
+    hand.expect(TITLE, "first.jpg")
+    whole = hand.ask(ZOOM)
+    hand.press("+")
+    hand.expect(f"{ZOOM} > {whole}")
+    hand.press("1")
+    hand.expect(ZOOM, 100)
+    hand.press("0")
+    hand.expect(ZOOM, whole)
+    x, y = hand.middle(".stage")
+    if hand.device == "phone":
+        hand.touch([(x - 15, y), (x - 55, y), (x - 115, y)], [(x + 15, y), (x + 55, y), (x + 115, y)])
+    else:
+        hand.wheel(x, y, -300)
+    hand.expect(f"{ZOOM} > {whole * 1.5}")
+    hand.expect("document.querySelector('.sheet').lastChild.naturalWidth", 1600)
+    place = "document.querySelector('.sheet').getBoundingClientRect().x"
+    before = hand.ask(place)
+    way = [(x, y), (x - 20, y), (x - 40, y)]
+    if hand.device == "phone":
+        hand.touch(way)
+    else:
+        hand.mouse(*way)
+    hand.expect(f"{place} < {before - 10}")
+    hand.press("0")
+    if hand.device == "phone":
+        return
+    hand.mouse((x, y), times=2)
+    hand.expect(ZOOM, 100)
+
+
+def test_a_png_stands_on_chequered_ground(server: Server, hand: Hand) -> None:
+    image_id = server.upload(transparent_png(), "see through.png")
+    server.await_all_done()
+    hand.visit(f"{server.url}/#/image/{image_id}")
+    hand.expect("document.querySelector('.sheet img')?.naturalWidth", 300)
+    hand.expect(
+        "getComputedStyle(document.querySelector('.sheet')).backgroundImage.includes('conic-gradient')"
     )
-    firefox.expect(RANGE, "200.0 to 300.0")
-    firefox.fill("[name=contrast]", "linear")
-    firefox.expect("location.hash.includes('contrast=linear')")
-    firefox.expect("document.querySelector('.log').ariaBusy", "false")
+    server.delete(image_id)
 
 
-def test_a_desk_comments_and_deletes_the_comment(
-    server: Server, firefox: Firefox, pictures: list[str]
+def test_a_caption_labels_and_a_comment_are_written(server: Server, hand: Hand, ids: list[str]) -> None:
+    hand.visit(f"{server.url}/#/image/{ids[1]}")
+    hand.expect("document.querySelectorAll('#side section textarea').length", 1)
+    hand.press("e")
+    hand.expect("document.activeElement.ariaLabel", "Caption")
+    hand.press("Control", "a")
+    hand.type("my words")
+    hand.press("Control", "Enter")
+    hand.expect(CAPTION, "my words")
+    hand.press("l")
+    hand.type("harbour")
+    hand.press("Enter")
+    hand.expect("document.querySelector('.chip a')?.textContent", "harbour")
+    hand.expect("document.activeElement.className", "label-field")
+    hand.click(".chip button")
+    hand.expect("document.querySelectorAll('.chip').length", 0)
+    hand.click("#side section textarea")
+    hand.type("what a view")
+    hand.press("Control", "Enter")
+    hand.expect("document.querySelector('.comments p')?.textContent", "what a view")
+    hand.expect("document.querySelector('.comments time').textContent", "just now")
+    hand.expect("/20\\d\\d/.test(document.querySelector('.comments time').title)")
+    hand.expect("document.querySelector('#side section textarea').value", "")
+    hand.click(".comments button")
+    hand.expect("document.querySelector('#confirm p')?.textContent", "what a view")
+    hand.click("#confirm .danger")
+    hand.expect("document.querySelectorAll('.comments li').length", 0)
+    requests.patch(
+        f"{server.url}/api/images/{ids[1]}", json={"caption": SENTENCE}, timeout=30
+    ).raise_for_status()
+
+
+def test_the_gallery_is_searched_and_filtered(server: Server, hand: Hand, provider: Provider) -> None:
+    provider.fault = "bad_image"
+    wordless = server.upload(jpeg(90, 60), "wordless.jpg")
+    broken = server.upload(jpeg(800, 600)[:9000], "broken.jpg")
+    server.await_all_done()
+    answer = requests.patch(f"{server.url}/api/images/{broken}", json={"labels": ["attic"]}, timeout=30)
+    assert answer.ok, answer.text
+    hand.visit(f"{server.url}/#/")
+    hand.expect(f"{NAMES}.slice(0, 2)", ["broken.jpg", "wordless.jpg"])  # the newest first
+    hand.expect(f"{NAMES}.includes({json.dumps(SENTENCE)})")
+    hand.expect("document.querySelector('#tiles h2').textContent", "Today")
+    for field, value, said in (
+        ("[name=status]", "failed", ["broken.jpg"]),
+        ("[name=status]", "uncaptioned", ["wordless.jpg"]),
+        ("[name=label]", "attic", ["broken.jpg"]),
+        ("[name=q]", "wordless", ["wordless.jpg"]),
+    ):
+        hand.fill(f"#filter {field}", value)
+        hand.expect(NAMES, said)
+        hand.expect(f"location.hash.endsWith('={value}')")
+        hand.fill(f"#filter {field}", "")
+        hand.expect(f"{TILES} >= 5")
+    hand.click("#filter [name=q]")
+    hand.type("nobody's")
+    hand.expect(MORE, "Nothing found.")
+    hand.click("#stats summary")
+    hand.expect(
+        "document.querySelector('#stats p').textContent.includes('of work on average, without waiting')"
+    )
+    for image_id in (wordless, broken):
+        server.delete(image_id)
+
+
+def test_tiles_are_selected(server: Server, hand: Hand, ids: list[str]) -> None:
+    hand.visit(f"{server.url}/#/")
+    hand.expect(TILES, 3)
+    if hand.device == "phone":
+        hand.touch([hand.middle("#tiles a")], pause_ms=700)
+        hand.expect(PICKED, 1)
+        hand.click("#tiles a", 1)
+        hand.expect(PICKED, 2)
+        hand.click("#tiles a", 1)
+        hand.expect(PICKED, 1)
+        hand.touch([hand.middle("#tiles a", 2)], pause_ms=700)
+        hand.expect(PICKED, 3)
+        hand.expect(OPEN, 0)
+    else:
+        hand.click(".pick")
+        hand.expect(PICKED, 1)
+    hand.press("Escape")
+    hand.expect(PICKED, 0)
+    hand.press("Control", "a")
+    hand.expect(PICKED, 3)
+    hand.press("Escape")
+    hand.ask("document.querySelector('#tiles a').focus()")
+    hand.press(" ")
+    hand.press("Shift", "ArrowRight")
+    hand.expect(PICKED, 2)
+    hand.expect("document.activeElement.closest('li').dataset.id", ids[1])
+    hand.expect(f"!document.hasFocus() || {RING}")  # a Firefox that nobody sees never has it
+    hand.press("Escape")
+    hand.press("?")
+    hand.expect("document.querySelector('#keys')?.textContent.includes('long press')")
+    hand.press("Escape")
+    hand.expect(OPEN, 0)
+    hand.expect("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_many_are_uploaded_labelled_captioned_exported_and_deleted(
+    server: Server, hand: Hand, tmp_path: Path
 ) -> None:
-    firefox.size(1280, 800)
-    firefox.visit(f"{server.url}/#/image/{pictures[2]}")
-    firefox.expect("document.querySelectorAll('#side section textarea').length", 1)
-    firefox.press("c")
-    firefox.type("what a view")
-    firefox.press("Control", "Enter")
-    firefox.expect("document.querySelector('.comments p')?.textContent", "what a view")
-    firefox.expect("document.querySelector('.comments time').textContent", "just now")
-    firefox.expect("document.querySelector('#side section textarea').value", "")
-    firefox.click(".comments button")
-    firefox.expect("document.querySelector('#confirm p')?.textContent", "what a view")
-    firefox.click("#confirm .danger")
-    firefox.expect("document.querySelectorAll('.comments li').length", 0)
-    firefox.press("Escape")
+    files = [tmp_path / "fox one.jpg", tmp_path / "fox two.jpg"]
+    for number, file in enumerate(files):
+        file.write_bytes(jpeg(300 + number, 200))
+    hand.visit(f"{server.url}/#/")
+    hand.expect(TILES, 3)
+    hand.choose("#files", *files)
+    hand.expect("document.querySelector('#uploads').textContent.includes('2 of 2 uploaded')")
+    hand.expect(TILES, 5)
+    hand.expect(f"{NAMES}.slice(0, 2)", [SENTENCE] * 2)
+    ready = "document.querySelector('.bulk:not([hidden]) select')?.matches(':enabled')"
+
+    def pick_two() -> None:
+        if hand.device == "phone":
+            hand.touch([hand.middle("#tiles a")], pause_ms=700)
+            hand.expect(PICKED, 1)
+            hand.click("#tiles a", 1)
+        else:
+            hand.click(".pick")
+            hand.click(".pick", 1)
+        hand.expect(PICKED, 2)
+        hand.expect(ready)
+
+    pick_two()
+    hand.fill(".bulk select", "sidecar")
+    with zipfile.ZipFile(hand.saved("imgpipe.zip")) as archive:
+        assert len([name for name in archive.namelist() if name.endswith(".jpg")]) == 2
+    hand.expect(ready)
+    hand.click(".bulk .label-field")
+    hand.type("den")
+    hand.press("Enter")
+    hand.expect("document.querySelector('.bulk').hidden")
+    hand.expect("fetch('api/images?label=den').then(one => one.json()).then(({data}) => data.length)", 2)
+    pick_two()
+    hand.click(".bulk button", 2)  # Caption
+    hand.expect("document.querySelector('.bulk').hidden")
+    pick_two()
+    hand.press("Delete")
+    hand.expect("document.querySelector('#confirm h2')?.textContent", "Delete 2 pictures?")
+    hand.click("#confirm button")  # which keeps
+    hand.expect(OPEN, 0)
+    hand.expect(PICKED, 2)
+    hand.click(".bulk .danger")
+    hand.expect("document.querySelector('#confirm')?.open")
+    hand.click("#confirm .danger")
+    hand.expect(TILES, 3)
+    hand.expect("document.querySelector('.bulk').hidden")
 
 
-def test_a_desk_filters_exports_and_turns_down_a_deletion(
-    server: Server, firefox: Firefox, pictures: list[str]
-) -> None:
-    firefox.size(1280, 800)
-    firefox.visit(f"{server.url}/#/")
-    firefox.expect(f"{TILES} >= 3")
-    firefox.press("/")
-    firefox.type("second")
-    firefox.expect(TILES, 1)
-    firefox.expect("location.hash", "#/?q=second")
-    firefox.click(".pick")
-    firefox.expect("document.querySelector('.bulk select')?.matches(':enabled')")
-    firefox.fill(".bulk select", "sidecar")
-    saved = firefox.downloads / "imgpipe.zip"
-    _await_file(saved)
-    with zipfile.ZipFile(saved) as archive:
-        assert [name for name in archive.namelist() if name.endswith(".jpg")]
-    firefox.expect("document.querySelector('.bulk .danger').matches(':enabled')")
-    firefox.press("Delete")
-    firefox.expect("document.querySelectorAll('#confirm[open]').length", 1)
-    firefox.click("#confirm button")  # which keeps
-    firefox.expect("document.querySelectorAll('dialog[open]').length", 0)
-    firefox.expect(PICKED, 1)
-    firefox.fill("[name=q]", "")
-    firefox.fill("#filter [name=label]", "nobody's")
-    firefox.expect("document.querySelector('#more').textContent", "Nothing found.")
-    firefox.fill("#filter [name=label]", "")
-    firefox.expect(f"{TILES} >= 3")
-
-
-def _await_file(path: Path) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not (path.exists() and path.stat().st_size and not list(path.parent.glob("*.part"))):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def test_what_is_dropped_is_uploaded_and_what_failed_is_tried_again(
-    server: Server, firefox: Firefox, pictures: list[str]
-) -> None:
-    firefox.size(1280, 800)
-    firefox.visit(f"{server.url}/#/")
-    firefox.expect("document.querySelector('#stats').hidden", False)
+def test_what_is_dropped_is_uploaded_and_what_failed_is_tried_again(server: Server, hand: Hand) -> None:
+    hand.visit(f"{server.url}/#/")
+    hand.expect("document.querySelector('#stats').hidden", False)
+    hand.expect(f"document.querySelector('.add').checkVisibility() && {TILES}", 3)
     files = encoded({"dropped.jpg": jpeg(800, 600)[:9000], "notes.jpg": b"no picture"})
     drags = "new DragEvent(kind, {dataTransfer, bubbles: true, cancelable: true})"
-    firefox.ask(
+    hand.ask(
         f"(dataTransfer => {{ for (const kind of ['dragover', 'drop'])"
         f" document.querySelector('main').dispatchEvent({drags}) }})(({CARRIED})({json.dumps(files)}))"
     )
-    firefox.expect("document.querySelector('#uploads p').textContent", "1 of 2 uploaded, 1 failed")
-    firefox.click(".faults button:last-child")
-    firefox.expect("document.querySelector('.faults').hidden")
-    firefox.expect("document.querySelectorAll('[data-state=failed]').length", 1)
-    firefox.fill("#filter [name=status]", "failed")
-    firefox.expect("location.hash", "#/?status=failed")
-    firefox.expect("document.querySelector('#more').textContent", "1 picture")
-    firefox.click(".pick")
-    firefox.expect("document.querySelector('.bulk button')?.matches(':enabled')")  # Retry
-    before = firefox.ask("performance.getEntriesByType('resource').length")
-    firefox.click(".bulk button")
-    asked = f"performance.getEntriesByType('resource').slice({before}).map(one => one.name)"
-    firefox.expect(f"{asked}.some(one => one.endsWith('/retry'))")
-    firefox.expect("document.querySelectorAll('[data-state=failed]').length", 1)
-    firefox.expect("document.querySelector('.bulk').hidden")
+    hand.expect("document.querySelector('#uploads p').textContent", "1 of 2 uploaded, 1 failed")
+    hand.expect("document.querySelector('.faults button').hidden")  # the same bytes would fail again
+    hand.click(".faults button:last-child")
+    hand.expect("document.querySelector('.faults').hidden")
+    hand.expect("document.querySelectorAll('[data-state=failed]').length", 1)
+    hand.ask("document.querySelector('[data-state=failed] .pick').click()")
+    hand.expect("document.querySelectorAll('.bulk button')[1]?.matches(':enabled')")  # Retry
+    asked = "performance.getEntriesByType('resource').some(one => one.name.endsWith('/retry'))"
+    hand.click(".bulk button", 1)
+    hand.expect(asked)
+    hand.expect("document.querySelectorAll('[data-state=failed]').length", 1)
+    hand.expect("document.querySelector('.bulk').hidden")
+    server.delete(server.get("/api/images", limit=1)[0]["image_id"])
 
 
-def test_two_depth_logs_are_seen_by_azimuth_and_the_link_is_copied(
-    server: Server, firefox: Firefox, pictures: list[str]
-) -> None:
-    files = {"file": ("log.csv", b"depth,a,b\n100,1,2\n101,3,4\n102,5,6\n")}
-    assert requests.post(f"{server.url}/api/frames", files=files, data={"log": "den"}, timeout=30).ok
-    firefox.size(1280, 800)
-    firefox.visit(f"{server.url}/#/logs/fox")
-    firefox.expect("document.querySelector('.log')?.ariaBusy", "false")
-    firefox.fill("[name=beside]", "den")
-    firefox.expect("[...document.querySelectorAll('.heads b')].map(one => one.textContent)", ["fox", "den"])
-    firefox.fill("[name=across]", "compass")
-    firefox.expect("document.querySelector('.marks').textContent", "NESWN")
-    firefox.expect("['beside=den', 'across=compass'].every(one => location.hash.includes(one))")
-    firefox.expect("document.querySelector('.log').ariaBusy", "false")
-    x, y = firefox.middle(".log")
-    firefox.act("pointer", [[{"type": "pointerMove", "x": x - 200, "y": y}]], pointerType="mouse")
-    firefox.expect("document.querySelector('.under output').textContent.includes('azimuth')")
-    firefox.click(".tools button:last-child")
-    firefox.expect("document.querySelector('.tools button:last-child').textContent", "Copied")
-    firefox.expect("navigator.clipboard.readText().then(one => one === location.href)")
+def test_an_upload_that_did_not_arrive_is_sent_again(server: Server, hand: Hand, tmp_path: Path) -> None:
+    (tmp_path / "again.jpg").write_bytes(jpeg(200, 100))
+    hand.visit(f"{server.url}/#/")
+    hand.expect(TILES, 3)
+    hand.ask(
+        "(send => { XMLHttpRequest.prototype.send = function () { this.abort(); this.onloadend();"
+        " XMLHttpRequest.prototype.send = send } })(XMLHttpRequest.prototype.send)"
+    )
+    hand.choose("#files", tmp_path / "again.jpg")
+    hand.expect(
+        "document.querySelector('.faults summary')?.textContent",
+        "1 upload failed: The server cannot be reached.",
+    )
+    hand.click(".faults button")
+    hand.expect("document.querySelector('#uploads p').textContent", "1 of 1 uploaded")
+    hand.expect("document.querySelector('.faults').hidden")
+    hand.expect(TILES, 4)
+    server.delete(server.get("/api/images", limit=1)[0]["image_id"])
 
 
-def test_a_depth_log_is_dragged_zoomed_and_linked(
-    server: Server, firefox: Firefox, pictures: list[str]
-) -> None:
-    firefox.size(1280, 800)
-    firefox.visit(f"{server.url}/#/logs/fox?from=200&to=300&map=gray")
-    firefox.expect("document.querySelector('.log')?.ariaBusy", "false")
-    firefox.expect(RANGE, "200.0 to 300.0")
-    x, y = firefox.middle(".log")
-    drag = [{"type": "pointerMove", "x": x, "y": y}, {"type": "pointerDown", "button": 0}]
-    drag += [{"type": "pointerMove", "x": x, "y": y - step * 20} for step in range(1, 6)]
-    firefox.act("pointer", [[*drag, {"type": "pointerUp", "button": 0}]], pointerType="mouse")
-    firefox.expect(f"{RANGE} !== '200.0 to 300.0'")
-    firefox.click("[aria-label='Zoom in']")
-    firefox.expect("location.hash.includes('from=200&')", False)
-    firefox.click("[data-part=gallery]")
-    firefox.expect("document.querySelector('#gallery').hidden", False)
-    firefox.visit(f"{server.url}/#/no/such/place")
-    firefox.expect("document.querySelector('#lost').hidden", False)
+def test_the_list_of_logs_leads_into_one_and_back(server: Server, hand: Hand) -> None:
+    hand.visit(f"{server.url}/#/logs")
+    hand.expect("document.querySelectorAll('.logs tbody tr').length", 2)
+    cards = hand.device == "phone"
+    hand.expect("getComputedStyle(document.querySelector('.logs tr')).display === 'block'", cards)
+    hand.expect("getComputedStyle(document.querySelector('.logs td'), '::before').content !== 'none'", cards)
+    hand.expect("document.documentElement.scrollWidth <= innerWidth")
+    order = "document.querySelector('.intake input').compareDocumentPosition(document.querySelector('#csv'))"
+    hand.expect(f"{order} & Node.DOCUMENT_POSITION_FOLLOWING", 4)  # the name before the file
+    hand.click(".logs a")
+    hand.expect(STILL, "false")
+    hand.expect(RANGE, "100.0 to 1099.5")
+    hand.expect(
+        "[document.querySelector('[name=from]').value, document.querySelector('[name=to]').value]",
+        ["100.0", "1099.5"],
+    )
+    hand.travel(-1)
+    hand.expect("document.querySelectorAll('.logs tbody tr').length", 2)
+    hand.visit(f"{server.url}/#/no/such/place")
+    hand.expect("document.querySelector('#lost').checkVisibility()")
+
+
+def test_a_log_is_moved_and_zoomed(server: Server, hand: Hand) -> None:
+    hand.visit(f"{server.url}/#/logs/fox?from=200&to=300&map=gray")
+    hand.expect(STILL, "false")
+    hand.expect(RANGE, "200.0 to 300.0")
+    x, y = hand.middle(".log")
+    up = [(x, y - step * 40) for step in range(6)]
+    if hand.device == "phone":
+        hand.touch(up)
+        hand.expect("scrollY > 20")
+        hand.expect(RANGE, "200.0 to 300.0")
+        x, y = hand.middle(".log")
+        hand.touch(
+            [(x - 30, y - step * 20) for step in range(6)], [(x + 30, y - step * 20) for step in range(6)]
+        )
+    else:
+        hand.mouse(*up)
+    hand.expect(f"parseFloat({RANGE}) > 205")
+    hand.ask("document.querySelector('.log').focus()")
+    hand.press("Home")
+    hand.expect(f"parseFloat({RANGE})", 100)
+    hand.click("[aria-label='Zoom in']")
+    hand.expect("location.hash.includes('from=200&')", False)
+    hand.fill("[name=to]", "")
+    hand.expect(f"{RANGE}.endsWith(' to 1099.5')")
+
+
+def test_a_log_is_measured_stretched_set_beside_another_and_linked(server: Server, hand: Hand) -> None:
+    hand.visit(f"{server.url}/#/logs/fox?from=200&to=300&map=gray")
+    hand.expect(STILL, "false")
+    hand.click(".tools [type=checkbox]")
+    x, y = hand.middle(".log")
+    way = [(x, y - step * 20) for step in range(6)]
+    if hand.device == "phone":
+        hand.touch(way)
+    else:
+        hand.mouse(*way)
+    reading = "document.querySelector('.under output').textContent"
+    hand.expect(rf"/^[\d.]+ m from [\d.]+ to [\d.]+$/.test({reading})")
+    hand.expect(RANGE, "200.0 to 300.0")
+    hand.fill("[name=contrast]", "linear")
+    hand.expect("location.hash.includes('contrast=linear')")
+    hand.fill("[name=beside]", "den")
+    hand.expect("[...document.querySelectorAll('.heads b')].map(one => one.textContent)", ["fox", "den"])
+    hand.fill("[name=across]", "compass")
+    hand.expect("document.querySelector('.marks').textContent", "NESWN")
+    hand.expect("['beside=den', 'across=compass'].every(one => location.hash.includes(one))")
+    hand.expect(STILL, "false")
+    x, y = hand.middle(".log")
+    if hand.device == "desk":
+        hand.mouse((x - 200, y), down=False)
+        hand.expect(f"{reading}.includes('azimuth')")
+    link = ".tools button:last-child"
+    hand.click(link)
+    hand.expect(f"document.querySelector('{link}').textContent.startsWith('Cop')")
+    if isinstance(hand, Firefox):
+        hand.expect("navigator.clipboard.readText().then(one => one === location.href)")
