@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, select
 
-from imgpipe.database.engine import asking
+from imgpipe.database.lookup import Lookup
 from imgpipe.database.models import Image
 from imgpipe.errors import ImgpipeError
 from imgpipe.extensions import parts
@@ -24,7 +24,7 @@ from imgpipe.pictures.queue import CAPTION
 from imgpipe.storage.protocol import MissingObject
 
 AWAY_S = 2.0
-_STORED = select(Image.id, Image.original_key, Image.original_name).where(Image.id == bindparam("claimed_id"))
+_STORED = Lookup(select(Image.original_key, Image.original_name).where(Image.id == bindparam("claimed_id")))
 
 
 class Stored(NamedTuple):
@@ -37,13 +37,12 @@ class Stored(NamedTuple):
 
 def work(claim: Claim) -> Outcome | None:
     """Turn a claimed upload into metadata and thumbnails, or into a failure with a reason."""
-    with asking() as connection:
-        stored = connection.execute(_STORED, {"claimed_id": claim.image_id}).one_or_none()
-    if stored is None:
+    found = _STORED.find(claimed_id=claim.image_id)
+    if found is None:
         return None
     began = time.perf_counter()
     try:
-        return _render(Stored(*stored))
+        return _render(Stored(claim.image_id, *found))
     except (MissingObject, ImgpipeError, OSError) as error:
         outcome = judge(error)
         return replace(outcome, worked_ms=_since(began)) if isinstance(outcome, Failed) else outcome

@@ -19,7 +19,7 @@ class LocalStorage:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._durable: set[Path] = set()
+        self._durable: set[str] = set()
 
     def put(self, key: str, data: bytes) -> None:
         """Write beside the target and rename over it, so that no reader and no crash sees a part.
@@ -31,7 +31,7 @@ class LocalStorage:
     def put_all(self, files: Mapping[str, bytes]) -> None:
         """Write each as ``put`` does, and sync the folder of several once, behind the last of them."""
         targets = {self._path(key): data for key, data in files.items()}
-        folders = dict.fromkeys(target.parent for target in targets)
+        folders = dict.fromkeys(map(os.path.dirname, targets))
         try:
             for folder in folders:
                 self._make_folder(folder)
@@ -46,17 +46,18 @@ class LocalStorage:
     def open(self, key: str) -> BinaryIO:
         """Open the file. Raises: ``MissingObject``."""
         try:
-            return open(f"{self.root}/{check_key(key)}", "rb")  # without a Path: an export opens many
+            return open(self._path(key), "rb")
         except FileNotFoundError as error:
             raise MissingObject(key) from error
 
     def exists(self, key: str) -> bool:
         """Look for the file."""
-        return self._path(key).is_file()
+        return Path(self._path(key)).is_file()
 
     def delete(self, key: str) -> None:
         """Unlink the file; a missing one is fine."""
-        self._path(key).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path(key))
 
     def url(self, key: str) -> str | None:
         """Return None: local files are streamed."""
@@ -89,23 +90,25 @@ class LocalStorage:
     def write_mark(self, mark: str) -> None:
         """Write the file that tells whose storage this is, in a folder that is made if need be."""
         _make_root(self.root)
-        _replace(self.root / MARK, f"{mark}\n".encode())
-        _sync_folder(self.root)
+        _replace(f"{self.root}/{MARK}", f"{mark}\n".encode())
+        _sync_folder(str(self.root))
 
-    def _path(self, key: str) -> Path:
-        return self.root / check_key(key)
+    def _path(self, key: str) -> str:
+        """Return where a key's file is, without a Path, whose making costs more than most calls on it."""
+        return f"{self.root}/{check_key(key)}"
 
-    def _make_folder(self, folder: Path) -> None:
+    def _make_folder(self, folder: str) -> None:
         """Create a folder below the root, durable before anything is in it.
 
         Who finds it there can't know whether its maker has come to sync the one above: each process does
         so itself, once.
         """
-        if folder == self.root or folder in self._durable:
+        if folder in self._durable or folder == str(self.root):
             return
-        self._make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        _sync_folder(folder.parent)
+        above = os.path.dirname(folder)
+        self._make_folder(above)
+        Path(folder).mkdir(exist_ok=True)
+        _sync_folder(above)
         self._durable.add(folder)
 
 
@@ -114,19 +117,20 @@ def _refuse(error: OSError) -> NoReturn:
     raise error
 
 
-def _replace(target: Path, data: bytes) -> None:
+def _replace(target: str, data: bytes) -> None:
     """Write a draft beside the target, and rename it."""
-    draft = target.with_name(f"{uuid4().hex}.part")
+    draft = f"{os.path.dirname(target)}/{uuid4().hex}.part"
     try:
         _write(draft, data)
-        draft.rename(target)
+        os.rename(draft, target)
     except BaseException:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(draft)
         raise
 
 
-def _write(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
+def _write(path: str, data: bytes) -> None:
+    with open(path, "xb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -138,10 +142,10 @@ def _make_root(folder: Path) -> None:
         return
     _make_root(folder.parent)
     folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
+    _sync_folder(str(folder.parent))
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: str) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -52,7 +52,7 @@ MUTANTS = (
     ),
     Mutant(
         "no fsync of a new folder's parent",
-        "        _sync_folder(folder.parent)\n        self._durable.add(folder)",
+        "        _sync_folder(above)\n        self._durable.add(folder)",
         "        self._durable.add(folder)",
         KEEP,
     ),
