@@ -1,12 +1,29 @@
 """A start says what it serves, where, and out of which parts, and never a secret."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from imgpipe.config import load
 from imgpipe.startup import describe, link
-from tests.servers import serving
+from tests.servers import ROOT, serving
+
+SEARCHED = """
+import gc
+generations = [0]
+gc.callbacks.append(lambda _phase, about: generations.append(about["generation"]))
+import wsgi
+print(max(generations))
+"""
+
+
+def test_no_start_searches_for_garbage_in_what_it_has_imported(tmp_path: Path) -> None:
+    environ = {"IMGPIPE_DATA_DIR": str(tmp_path), "IMGPIPE_LOG_LEVEL": "ERROR"}
+    command = [sys.executable, "-c", SEARCHED]
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout == "0\n"
 
 
 @pytest.mark.parametrize("command", ["gunicorn wsgi:app", "python -u wsgi.py"])
