@@ -50,9 +50,9 @@ def frames(page: Page) -> None:
     page.evaluate(_FRAMES)
 
 
-def until(page: Page, holds: Callable[[], bool]) -> None:
+def until(page: Page, holds: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
     """Wait until something holds that Playwright cannot look at itself."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while not holds():
         assert time.monotonic() < deadline
         page.wait_for_timeout(20)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser.acts import PHONE, axe_faults, frames, names, scroll_to_the_end, until
+from tests.browser.acts import PATIENCE_S, PHONE, axe_faults, frames, names, scroll_to_the_end, until
 from tests.browser.conftest import CROWD, FAILED, REFUSAL, Visit
 from tests.factories import jpeg, jpeg_with_exif
 from tests.servers import Server
@@ -51,7 +51,7 @@ def _fling(page: Page, pictures: int) -> int:
         most = max(most, int(page.evaluate("document.querySelectorAll('*').length")))
         return int(re.sub(r"\D", "", page.inner_text("#more")) or 0) >= pictures
 
-    until(page, enough)
+    until(page, enough, patience_s=max(PATIENCE_S, pictures / 100))
     return most
 
 
