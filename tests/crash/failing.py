@@ -11,11 +11,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from traceback import format_exc
 from typing import Any
+from unittest import mock
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from werkzeug.test import TestResponse
 
+from imgpipe.database import lookup
 from imgpipe.database.engine import db
 from imgpipe.database.models import Image, Thumbnail
 from imgpipe.database.sqlitefile import sqlite
@@ -185,7 +187,10 @@ class Here:
 
 @contextlib.contextmanager
 def refusing(service: Service, sentence: str, number: int) -> Iterator[list[bool]]:
-    """Let the Nth statement to the database fail with a sentence of SQLite's; the list learns of it."""
+    """Let the Nth statement to the database fail with a sentence of SQLite's; the list learns of it.
+
+    Look-ups, which go to the driver itself, count as the others do.
+    """
     hit: list[bool] = []
     counted = itertools.count(1)
 
@@ -194,7 +199,12 @@ def refusing(service: Service, sentence: str, number: int) -> Iterator[list[bool
             hit.append(True)
             raise sqlite.OperationalError(sentence)
 
-    with service.listening("do_execute", refuse):
+    def ask(*asked: Any) -> Any:
+        refuse()
+        return run(*asked)
+
+    run = lookup._run
+    with service.listening("do_execute", refuse), mock.patch.object(lookup, "_run", ask):
         yield hit
 
 
