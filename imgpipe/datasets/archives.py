@@ -97,9 +97,10 @@ def zipped(files: Iterable[File]) -> Iterator[bytes]:
         for file in files:
             entry = _Entry(file.name.encode("ascii"), file.size, _sum(file))
             contents.write(entry.listed(offset))
-            yield entry.header()
+            header = entry.header()
+            yield header
             yield from file.chunks()
-            offset += len(entry.header()) + entry.size
+            offset += len(header) + entry.size
             count += 1
         size = contents.tell()
         yield from File("", contents).chunks()

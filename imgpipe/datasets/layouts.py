@@ -36,10 +36,11 @@ class ImageFolder:
 
     def files(self, sample: Sample, data: bytes) -> Iterator[File]:
         """Yield the picture, and note its line."""
-        if sample.part not in self._lists:
-            self._lists[sample.part] = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 (see close)
-        self._lists[sample.part].write(line({"file_name": f"images/{sample.name}", **sample.describe()}))
-        yield File(f"{sample.part}images/{sample.name}", data, crc=sample.crc)
+        part, name = sample.part, f"images/{sample.name}"
+        if part not in self._lists:
+            self._lists[part] = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 (see close)
+        self._lists[part].write(line({"file_name": name, **sample.describe()}))
+        yield File(part + name, data, crc=sample.crc)
 
     def rest(self) -> Iterator[File]:
         """Yield the lists."""

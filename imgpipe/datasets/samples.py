@@ -3,7 +3,7 @@
 import logging
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,11 +21,11 @@ from imgpipe.storage.protocol import MissingObject, Storage
 
 ORIGINAL = "original"
 SIZES = (SQUARE, "medium", ORIGINAL)
-# Threads that read ahead, enough to hide a store's distance, and how many files each reads in a row: to hand
-# over every single one costs as much as to read it. Originals may be large, so two are enough.
-THREADS, IN_A_ROW = 4, 8
-ORIGINALS = 2
+# How many files a thread that reads ahead reads in a row: to hand over every single one costs as much as to
+# read it. Originals may be large, so two at a time are enough.
+IN_A_ROW, ORIGINALS = 8, 2
 log = logging.getLogger(__name__)
+_Block = list[Row[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +105,28 @@ def read(recipe: Recipe, with_data: bool = True, with_crc: bool = False) -> Iter
     if not with_data:
         yield from (Sample(row, recipe, None) for row in rows)
         return
-    threads, in_a_row = (ORIGINALS, 1) if recipe.size == ORIGINAL else (THREADS, IN_A_ROW)
     read_block = partial(_read, recipe, parts.storage, with_crc)
+    readers, in_a_row = parts.storage.readers, IN_A_ROW
+    if recipe.size == ORIGINAL:
+        readers, in_a_row = min(readers, ORIGINALS), 1
+    blocks = iter(lambda: list(islice(rows, in_a_row)), [])
+    for samples in _ahead(read_block, blocks, readers) if readers > 1 else map(read_block, blocks):
+        yield from samples
+
+
+def _ahead(
+    read: Callable[[_Block], list[Sample]], blocks: Iterator[_Block], readers: int
+) -> Iterator[list[Sample]]:
+    """Read blocks in threads, as many ahead as there are threads."""
     reading = deque[Future[list[Sample]]]()
-    with ThreadPoolExecutor(threads, "export") as pool:
+    with ThreadPoolExecutor(readers, "export") as pool:
         try:
-            while block := list(islice(rows, in_a_row)):
-                reading.append(pool.submit(read_block, block))
-                if len(reading) > threads:
-                    yield from reading.popleft().result()
+            for block in blocks:
+                reading.append(pool.submit(read, block))
+                if len(reading) > readers:
+                    yield reading.popleft().result()
             while reading:
-                yield from reading.popleft().result()
+                yield reading.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -143,7 +154,7 @@ def _file_columns(size: str) -> tuple[Any, ...]:
     )
 
 
-def _read(recipe: Recipe, storage: Storage, with_crc: bool, rows: list[Row[Any]]) -> list[Sample]:
+def _read(recipe: Recipe, storage: Storage, with_crc: bool, rows: _Block) -> list[Sample]:
     contents = [_read_one(storage, row) for row in rows]
     sums = [zlib.crc32(content) if with_crc and content else None for content in contents]
     return list(map(Sample, rows, repeat(recipe), contents, sums))

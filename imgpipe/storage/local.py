@@ -17,6 +17,8 @@ LEAST_ROOM_BYTES = 64 * 1024  # with less not even a thumbnail is kept
 class LocalStorage:
     """Store each key as a file of that name below ``root``, which only ``write_mark`` makes."""
 
+    readers = 1
+
     def __init__(self, root: Path) -> None:
         self.root = root
         self._durable: set[str] = set()

@@ -21,6 +21,7 @@ class MarkedStorage:
 
     def __init__(self, store: Storage, expected: Callable[[], str], trust_s: float = 0) -> None:
         self.store = store
+        self.readers = store.readers
         self.expected = expected
         self._trust_s = trust_s
         self._trusted_until = 0.0

@@ -35,6 +35,8 @@ class ObjectStorage:
     storage must not fork and use it on: the client's threads do not come along.
     """
 
+    readers = 4
+
     def __init__(self, address: str, signed: bool = False) -> None:
         parts = urlsplit(address)
         self._signed = signed
