@@ -404,8 +404,11 @@ def test_a_log_is_moved_and_zoomed(server: Server, hand: Hand) -> None:
     x, y = hand.middle(".log")
     up = [(x, y - step * 40) for step in range(6)]
     if hand.device == "phone":
+        hand.ask("void addEventListener('touchmove', one => { window.ours = one.defaultPrevented })")
         hand.touch(up)
-        hand.expect("scrollY > 20")
+        hand.expect("window.ours", False)
+        if not isinstance(hand, Firefox):  # touches that are sent to it reach the page, but scroll nothing
+            hand.expect("scrollY > 20")
         hand.expect(RANGE, "200.0 to 300.0")
         x, y = hand.middle(".log")
         hand.touch(
