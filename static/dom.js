@@ -134,7 +134,7 @@ setInterval(() => {
 
 const days = new Intl.DateTimeFormat("sv");
 
-// The day: the reader's of a UTC time, the camera's of one without zone.
+// The reader's day of a UTC time, the camera's of one without zone.
 export const dayOf = (iso) => (iso.endsWith("Z") ? days.format(new Date(iso)) : iso.slice(0, 10));
 
 export function dayName(day) {

@@ -207,10 +207,14 @@ async function figure() {
 	await save(address(`api/frames/figure?${named}`, { ...how, format: "pdf", scale }), `${log}.pdf`).catch((error) => changed(error, "Drawing figures"));
 }
 
-async function copyLink({ target }) {
+function copyLink({ target }) {
 	keep();
-	const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false); // it wants TLS
-	target.textContent = copied ? "Copied" : "Copy the address above";
+	document.oncopy = ({ clipboardData }) => { // also without TLS
+		clipboardData.setData("text/plain", location.href);
+		return false;
+	};
+	target.textContent = document.execCommand("copy") ? "Copied" : "Not copied";
+	document.oncopy = null;
 	setTimeout(() => { target.textContent = "Copy link"; }, 2000);
 }
 

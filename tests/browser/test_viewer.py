@@ -187,6 +187,18 @@ def test_the_link_reopens_exactly_this_view(view: Callable[..., Page], visit: Vi
     assert again.evaluate(drawn) == page.evaluate(drawn)
 
 
+def test_the_link_is_copied_where_a_page_has_no_clipboard(view: Callable[..., Page]) -> None:
+    """So it is without TLS, by any other name than localhost."""
+    page = view("?from=1203.25&to=1217.5", anew=True)
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    link = page.url
+    page.get_by_role("link", name="Pictures").click()
+    page.get_by_role("searchbox").press("Control+V")
+    expect(page.get_by_role("searchbox")).to_have_value(link)
+
+
 def test_azimuth_is_written_over_the_log_and_told(view: Callable[..., Page]) -> None:
     page = view()
     page.get_by_label("Across").select_option("compass")
