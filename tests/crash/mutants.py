@@ -17,6 +17,7 @@ from tests.crash import figures
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHIN_S = 60
+WORLDS = "60"  # of each act: a sample of three would miss what shows in a few of them
 # Of the quick part, what has to do with the place; all of it would be found too, only later.
 KEEP = "test_points.py::test_nothing_is_lost_whatever_the_moment[some-take in, keep]"
 CAPTION = KEEP.replace("keep", "caption")
@@ -211,7 +212,8 @@ def _test(mutant: Mutant, tree: Path) -> str:
             [*command, f"tests/crash/{mutant.tests}"],
             cwd=tree,
             env=os.environ
-            | {"CRASH_SEED": os.environ.get("CRASH_SEED", "1"), "PYTHONDONTWRITEBYTECODE": "1"},
+            | {"CRASH_SEED": os.environ.get("CRASH_SEED", "1"), "CRASH_WORLDS": WORLDS}
+            | {"PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
             text=True,
             timeout=WITHIN_S * patience(),
