@@ -2,6 +2,7 @@
 
 import gc
 
+_collects = gc.isenabled()  # whoever imports us may have decided otherwise
 gc.disable()  # what is imported stays: to look through it over and over costs a sixth of the start
 # ruff: noqa: E402
 
@@ -36,7 +37,8 @@ from imgpipe.webhooks.queue import AT_ONCE
 from imgpipe.webhooks.queue import STAGE as WEBHOOK
 
 gc.freeze()
-gc.enable()
+if _collects:
+    gc.enable()
 
 
 def create_app(settings: Settings | None = None) -> Flask:

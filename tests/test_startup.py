@@ -19,6 +19,14 @@ print(max(generations))
 """
 
 
+@pytest.mark.parametrize("collects", [True, False])
+def test_who_imports_it_keeps_collecting_garbage_or_not(collects: bool) -> None:
+    given = "" if collects else "gc.disable(); "
+    command = [sys.executable, "-c", f"import gc; {given}import imgpipe; print(gc.isenabled())"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{collects}\n"
+
+
 def test_no_start_searches_for_garbage_in_what_it_has_imported(tmp_path: Path) -> None:
     environ = {"IMGPIPE_DATA_DIR": str(tmp_path), "IMGPIPE_LOG_LEVEL": "ERROR"}
     command = [sys.executable, "-c", SEARCHED]
