@@ -12,6 +12,7 @@ import requests
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, expect, sync_playwright
 
 from tests.browser.crowds import multiply
+from tests.captions.provider import Provider, serve
 from tests.factories import jpeg
 from tests.servers import Server, serving
 
@@ -71,6 +72,23 @@ def server(shared: Server) -> Server:
             f"{shared.url}/api/frames/logs/{quote(log['log'], safe='')}", timeout=60
         ).raise_for_status()
     return shared
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Provider]:
+    """Return a caption provider on loopback."""
+    with serve() as running:
+        yield running
+
+
+def asking(provider: Provider) -> dict[str, str]:
+    """Return the options of a server that asks the provider."""
+    return {
+        "IMGPIPE_CAPTIONER": "openai",
+        "OPENAI_API_KEY": "sk-test-4mZq8Wv2Lr7Xc1Tn",
+        "IMGPIPE_CAPTION_URL": provider.openai_url,
+        "WEB_CONCURRENCY": "1",
+    }
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,10 @@ import requests
 
 from tests.browser.acts import CARRIED, PHONE, encoded
 from tests.browser.chromium import Chromium
-from tests.browser.conftest import REFUSAL, Visit
+from tests.browser.conftest import REFUSAL, Visit, asking
 from tests.browser.firefox import Firefox, browsing
 from tests.browser.hands import Hand
-from tests.captions.provider import SENTENCE, Provider, serve
+from tests.captions.provider import SENTENCE, Provider
 from tests.factories import jpeg, transparent_png
 from tests.servers import Server, serving
 
@@ -34,22 +34,9 @@ LOG = "depth,a\n" + "\n".join(f"{100 + row * 0.5},{row % 256}" for row in range(
 
 
 @pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    """Return a caption provider on loopback."""
-    with serve() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def server(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Return a server that captions, with three pictures and two depth logs."""
-    options = {
-        "IMGPIPE_CAPTIONER": "openai",
-        "OPENAI_API_KEY": "sk-test-4mZq8Wv2Lr7Xc1Tn",
-        "IMGPIPE_CAPTION_URL": provider.openai_url,
-        "WEB_CONCURRENCY": "1",
-    }
-    with serving(tmp_path_factory.mktemp("acts"), **options) as running:
+    with serving(tmp_path_factory.mktemp("acts"), **asking(provider)) as running:
         for name in ("third.jpg", "second.jpg", "first.jpg"):
             running.upload(jpeg(1600, 1200), name)
         running.await_all_done()

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Request, expect
 
 from tests.browser.acts import drop
-from tests.browser.conftest import REFUSAL, Visit
-from tests.captions.provider import SENTENCE, Provider, serve
+from tests.browser.conftest import REFUSAL, Visit, asking
+from tests.captions.provider import SENTENCE, Provider
 from tests.factories import jpeg
 from tests.servers import Server, serving
 
@@ -15,22 +15,9 @@ HOSTILE = "<img src=x onerror=alert(1)> by the sea"
 
 
 @pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    """Return a caption provider on loopback."""
-    with serve() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def captioning(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Return a server that asks the provider."""
-    options = {
-        "IMGPIPE_CAPTIONER": "openai",
-        "OPENAI_API_KEY": "sk-test-4mZq8Wv2Lr7Xc1Tn",
-        "IMGPIPE_CAPTION_URL": provider.openai_url,
-        "IMGPIPE_CAPTION_TIMEOUT_S": "50",
-        "WEB_CONCURRENCY": "1",
-    }
+    options = asking(provider) | {"IMGPIPE_CAPTION_TIMEOUT_S": "50"}
     with serving(tmp_path_factory.mktemp("captioning"), **options) as running:
         yield running
 
