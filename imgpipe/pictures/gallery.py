@@ -20,6 +20,9 @@ from imgpipe.extensions import parts
 from imgpipe.pictures import backfill, labels, lifecycle, originals, pause, queue, search
 from imgpipe.storage.protocol import MissingObject
 
+POLL_S = 0.05
+RETRY_AFTER_S = 1
+log = logging.getLogger(__name__)
 # Made once: SQLAlchemy takes longer to make a statement than to run it.
 _IMAGE = (
     select(Image)
@@ -62,9 +65,6 @@ class Listed(NamedTuple):
 
 
 _LISTED: "Select[*tuple[Any, ...]]" = select(*(getattr(Image, name) for name in Listed._fields))
-POLL_S = 0.05
-RETRY_AFTER_S = 1
-log = logging.getLogger(__name__)
 
 
 def find(image_id: UUID) -> Image:

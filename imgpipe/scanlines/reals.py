@@ -6,10 +6,10 @@ signs, commas, line ends) or leaves it, or single cells, to ``realcells``. A val
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from imgpipe.scanlines import digits, words
 from imgpipe.scanlines.realcells import Reals, Rules, Values, parse_value
+from imgpipe.scanlines.rows import Mask
 from imgpipe.scanlines.words import DIGITS, MARGIN, POWERS, WORD, ZEROS, Places, Words, join_digits
 
 _POINT, _MINUS = b".-"
@@ -19,8 +19,6 @@ _LARGEST = 9e18
 # Masks for the last n bytes of a word as it lies in memory, n from 0 to 8.
 _LAST = np.array([2**64 - (1 << 8 * (WORD - n)) for n in range(WORD + 1)], np.uint64)
 _ABOVE_NINE, _HIGH_BITS = (np.uint64(int(byte * WORD, 16)) for byte in ("76", "80"))
-
-Mask = NDArray[np.bool_]
 
 
 def parse(chunk: bytes, source_width: int, rules: Rules) -> Values | None:
