@@ -106,8 +106,7 @@ def fetch(key: str, origin: Storage | None) -> bool:
         return True
     if origin is None or not origin.exists(key):
         return False
-    with origin.open(key) as stream:
-        ours.put(key, stream.read())
+    ours.put(key, origin.read(key))
     return True
 
 

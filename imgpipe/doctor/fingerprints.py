@@ -32,8 +32,8 @@ def _make(image_id: UUID) -> bool:
     key = db.session.scalar(medium)
     db.session.remove()
     try:
-        with parts.storage.open(key or "") as stream, damage_refused():
-            color, hash = fingerprint_of(stream.read())
+        with damage_refused():
+            color, hash = fingerprint_of(parts.storage.read(key or ""))
     except (MissingObject, CorruptImage):
         return False  # told, and mended, as a missing derivative
     with writing(durable=False) as session:

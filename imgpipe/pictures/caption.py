@@ -178,5 +178,4 @@ def medium(image_id: UUID) -> bytes:
     db.session.remove()
     if key is None:
         raise MissingObject(str(image_id))
-    with parts.storage.open(key) as stream:
-        return jpeg_on_white(stream.read())
+    return jpeg_on_white(parts.storage.read(key))

@@ -188,11 +188,6 @@ def find_original(image_id: UUID) -> Image:
 def open_original(image: Image) -> BinaryIO:
     """Open the upload, byte for byte, also out of its zip. Raises: ``OriginalDiscarded``."""
     try:
-        return open_stored(image)
+        return originals.open_original(parts.storage, image.original_key)
     except MissingObject as error:
         raise OriginalDiscarded from error
-
-
-def open_stored(image: Image) -> BinaryIO:
-    """Open the upload as ``open_original`` does. Raises: ``MissingObject``."""
-    return originals.open_original(parts.storage, image.original_key)

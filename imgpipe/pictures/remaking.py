@@ -16,7 +16,7 @@ from imgpipe.errors import ImgpipeError
 from imgpipe.extensions import parts
 from imgpipe.imaging import pipeline
 from imgpipe.jobs.protocol import Claim
-from imgpipe.pictures import backfill, gallery, queue, render, repair, thumbnails
+from imgpipe.pictures import backfill, gallery, originals, queue, render, repair, thumbnails
 from imgpipe.pictures.backfill import Progress
 from imgpipe.storage.protocol import MissingObject
 
@@ -36,9 +36,7 @@ def remake(image_id: UUID, names: Collection[str] | None = None) -> None:
     db.session.remove()  # hold no connection while pixels are at work
     if image is None:
         return
-    with gallery.open_stored(image) as stream:
-        data = stream.read()
-    work = pipeline.run(data, parts.settings.thumbnails)
+    work = pipeline.run(originals.read_original(parts.storage, image.original_key), parts.settings.thumbnails)
     made = render.keep(image_id, (each for each in work.derivatives if names is None or each.name in names))
     for key in repair.replace_thumbnails(image_id, made, names):
         gallery.discard(key)

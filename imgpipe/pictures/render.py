@@ -71,8 +71,7 @@ def _failed(code: str, sentence: str, how: str = "failed") -> Failed:
 
 
 def _render(image: Stored) -> Done:
-    with originals.open_original(parts.storage, image.original_key) as stream:
-        data = stream.read()
+    data = originals.read_original(parts.storage, image.original_key)
     started = time.perf_counter()
     work = pipeline.run(data, parts.settings.thumbnails)
     thumbnails = keep(image.id, work.derivatives)

@@ -52,6 +52,14 @@ class LocalStorage:
         except FileNotFoundError as error:
             raise MissingObject(key) from error
 
+    def read(self, key: str) -> bytes:
+        """Read the file. Raises: ``MissingObject``."""
+        try:
+            with open(self._path(key), "rb", buffering=0) as file:  # a buffer would only be passed by
+                return file.read()
+        except FileNotFoundError as error:
+            raise MissingObject(key) from error
+
     def exists(self, key: str) -> bool:
         """Look for the file."""
         return Path(self._path(key)).is_file()

@@ -7,9 +7,11 @@ storage that has lost its files, and nothing may be written there.
 import errno
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from imgpipe.storage.protocol import MissingObject, Storage
+
+Found = TypeVar("Found")
 
 
 class MarkedStorage:
@@ -38,11 +40,11 @@ class MarkedStorage:
 
     def open(self, key: str) -> BinaryIO:
         """Open for reading. Raises: ``MissingObject``, ``OSError``."""
-        try:
-            return self.store.open(key)
-        except MissingObject:
-            self._check_now()
-            raise
+        return self._find(self.store.open, key)
+
+    def read(self, key: str) -> bytes:
+        """Return all that is under this key. Raises: ``MissingObject``, ``OSError``."""
+        return self._find(self.store.read, key)
 
     def exists(self, key: str) -> bool:
         """Tell whether something is under this key. Raises: ``OSError``."""
@@ -77,6 +79,13 @@ class MarkedStorage:
     def write_mark(self, mark: str) -> None:
         """Say whose storage this is."""
         self.store.write_mark(mark)
+
+    def _find(self, look: Callable[[str], Found], key: str) -> Found:
+        try:
+            return look(key)
+        except MissingObject:
+            self._check_now()
+            raise
 
     def _check(self) -> None:
         if time.monotonic() >= self._trusted_until:

@@ -71,9 +71,13 @@ class ObjectStorage:
 
         Raises: ``MissingObject``.
         """
+        return io.BytesIO(self.read(key))
+
+    def read(self, key: str) -> bytes:
+        """Fetch the whole object. Raises: ``MissingObject``."""
         with _as_os_error():
             try:
-                return io.BytesIO(obstore.get(self._store, check_key(key)).bytes())
+                return bytes(obstore.get(self._store, check_key(key)).bytes())
             except FileNotFoundError as error:
                 if "NoSuchBucket" in str(error):
                     raise

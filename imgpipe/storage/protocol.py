@@ -39,6 +39,9 @@ class Storage(Protocol):
     def open(self, key: str) -> BinaryIO:
         """Open for reading, seekable. Raises: ``MissingObject``."""
 
+    def read(self, key: str) -> bytes:
+        """Return all that is under this key. Raises: ``MissingObject``."""
+
     def exists(self, key: str) -> bool:
         """Tell whether something is under this key, without reading it."""
 

@@ -69,8 +69,9 @@ def test_an_open_stream_can_be_sought(storage: Storage) -> None:
 
 
 def test_what_is_missing_raises_the_common_error(storage: Storage) -> None:
-    with pytest.raises(MissingObject):
-        storage.open(KEY)
+    for look in (storage.open, storage.read):
+        with pytest.raises(MissingObject):
+            look(KEY)
 
 
 def test_deleting_forgets_and_deleting_twice_is_fine(storage: Storage) -> None:

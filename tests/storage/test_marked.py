@@ -57,6 +57,7 @@ def test_every_call_says_that_it_is_away_and_nothing_is_made(
     calls: list[Callable[[], object]] = [
         lambda: storage.put(KEY, b"y"),
         lambda: storage.open(KEY),
+        lambda: storage.read(KEY),
         lambda: storage.exists(KEY),
         lambda: storage.delete(KEY),
         lambda: list(storage.keys()),
@@ -77,8 +78,9 @@ def test_it_serves_again_as_soon_as_it_is_back(storage: MarkedStorage, tmp_path:
 
 
 def test_what_is_missing_in_a_storage_that_is_there_is_missing(storage: MarkedStorage) -> None:
-    with pytest.raises(MissingObject):
-        storage.open("originals/7f/other.jpg")
+    for look in (storage.open, storage.read):
+        with pytest.raises(MissingObject):
+            look("originals/7f/other.jpg")
     assert storage.exists("originals/7f/other.jpg") is False
 
 

@@ -81,6 +81,7 @@ def test_a_store_that_refuses_is_an_os_error_in_every_call(
     calls: list[Callable[[], object]] = [
         lambda: storage.put(KEY, b"new"),
         lambda: storage.open(KEY),
+        lambda: storage.read(KEY),
         lambda: storage.delete(KEY),
         lambda: list(storage.keys()),
         storage.ping,
