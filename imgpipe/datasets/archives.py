@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from tarfile import BLOCKSIZE, LENGTH_NAME, RECORDSIZE
 from tempfile import SpooledTemporaryFile
-from typing import IO
+from typing import IO, NamedTuple
 
 CHUNK = 2**20
 SMALL = 2**12  # bytes that are sooner copied than handed on by themselves
@@ -25,8 +25,7 @@ _TAR = struct.Struct("100s8s8s8s12s12s8s1s100s8s247x")
 _NOBODY = b"0000000\0"
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(NamedTuple):
     """One file of an archive; ``content`` is its bytes, or a stream that is read from its beginning.
 
     ``crc`` is its CRC-32 where that is known.

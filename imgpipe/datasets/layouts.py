@@ -10,6 +10,7 @@ from imgpipe.datasets.archives import IN_MEMORY, File
 from imgpipe.datasets.samples import Sample
 
 METADATA = "metadata.jsonl"
+_encode = json.JSONEncoder(check_circular=False).encode
 
 
 class Layout(Protocol):
@@ -71,7 +72,7 @@ class Sidecar(_Endless):
         """Yield the picture and its text."""
         yield File(f"{sample.part}{sample.name}", data, crc=sample.crc)
         if sample.text:
-            yield File(f"{sample.part}{sample.row.id}.txt", sample.text.encode())
+            yield File(f"{sample.part}{sample.id}.txt", sample.text.encode())
 
 
 class WebDataset(_Endless):
@@ -80,10 +81,10 @@ class WebDataset(_Endless):
     def files(self, sample: Sample, data: bytes) -> Iterator[File]:
         """Yield the files of a sample."""
         facts = sample.describe()
-        members = {sample.suffix: data, "json": json.dumps(facts).encode()}
+        members = {sample.suffix: data, "json": _encode(facts).encode()}
         if facts["text"]:
             members["txt"] = facts["text"].encode()
-        stem, mtime = f"{sample.part}{facts['image_id']}", int(time_of(sample.row.id).timestamp())
+        stem, mtime = f"{sample.part}{sample.id}", int(time_of(sample.row.id).timestamp())
         for suffix, content in members.items():
             yield File(f"{stem}.{suffix}", content, mtime)
 
@@ -97,7 +98,7 @@ FORMATS: Mapping[str, Callable[[], Layout]] = {
 
 def line(facts: Mapping[str, object]) -> bytes:
     """Write one line of JSON, in ASCII: no character in it can pass for the end of a line."""
-    return json.dumps(facts).encode() + b"\n"
+    return _encode(facts).encode() + b"\n"
 
 
 def jsonl(sample: Sample) -> bytes:

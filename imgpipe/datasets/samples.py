@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice, repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, and_, select
 
@@ -16,7 +16,7 @@ from imgpipe.database.models import Image, Thumbnail
 from imgpipe.datasets.selection import Selection, Split, side_of, walk
 from imgpipe.extensions import parts
 from imgpipe.imaging.recipe import SQUARE, square_box
-from imgpipe.pictures.originals import open_original
+from imgpipe.pictures.originals import read_original
 from imgpipe.storage.protocol import MissingObject, Storage
 
 ORIGINAL = "original"
@@ -38,10 +38,10 @@ class Recipe:
     split: Split = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """One picture of the data set; ``data`` is its file, None when that is missing; ``crc`` its CRC-32."""
 
+    id: str
     row: Row[Any]
     recipe: Recipe
     data: bytes | None
@@ -60,12 +60,12 @@ class Sample:
     @property
     def suffix(self) -> str:
         """Return the ending that its bytes deserve."""
-        return str(self.row.format if self.recipe.size == ORIGINAL else self.row.shown_format)
+        return str(self.row.shown_format)
 
     @property
     def name(self) -> str:
         """Return the file's name, unique and without a second dot."""
-        return f"{self.row.id}.{self.suffix}"
+        return f"{self.id}.{self.suffix}"
 
     @property
     def text(self) -> str:
@@ -86,7 +86,7 @@ class Sample:
             "labels": self.row.labels,
             "caption_source": self.row.caption_source,
             "box": self.box,
-            "image_id": str(self.row.id),
+            "image_id": self.id,
             "original_name": self.row.original_name,
             "width": self.row.width,
             "height": self.row.height,
@@ -103,7 +103,7 @@ def read(recipe: Recipe, with_data: bool = True, with_crc: bool = False) -> Iter
     """
     rows = walk(recipe.chosen, (*_COLUMNS, *_file_columns(recipe.size)))
     if not with_data:
-        yield from (Sample(row, recipe, None) for row in rows)
+        yield from (Sample(str(row.id), row, recipe, None) for row in rows)
         return
     read_block = partial(_read, recipe, parts.storage, with_crc)
     readers, in_a_row = parts.storage.readers, IN_A_ROW
@@ -133,13 +133,11 @@ def _ahead(
 
 _COLUMNS: tuple[Any, ...] = (
     Image.original_name,
-    Image.original_key,
     Image.caption,
     Image.caption_source,
     Image.labels,
     Image.facts["width"].as_integer().label("width"),
     Image.facts["height"].as_integer().label("height"),
-    Image.format,
 )
 
 
@@ -157,13 +155,13 @@ def _file_columns(size: str) -> tuple[Any, ...]:
 def _read(recipe: Recipe, storage: Storage, with_crc: bool, rows: _Block) -> list[Sample]:
     contents = [_read_one(storage, row) for row in rows]
     sums = [zlib.crc32(content) if with_crc and content else None for content in contents]
-    return list(map(Sample, rows, repeat(recipe), contents, sums))
+    ids = [str(row.id) for row in rows]
+    return [*map(Sample, ids, rows, repeat(recipe), contents, sums)]
 
 
 def _read_one(storage: Storage, row: Row[Any]) -> bytes | None:
     try:
-        with open_original(storage, row.shown_key) as stream:
-            return stream.read()
+        return read_original(storage, row.shown_key)
     except MissingObject:
         log.warning("a file of %s is missing, it is left out of the export", row.id)
         return None

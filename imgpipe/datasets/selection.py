@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Select, SQLColumnExpression, func, select
 
-from imgpipe.database.engine import db
+from imgpipe.database.engine import asking, db
 from imgpipe.database.models import Image, position_of
 from imgpipe.errors import InvalidParameter
 from imgpipe.pictures import alike, labels, search
@@ -57,20 +57,26 @@ def walk(chosen: Selection, columns: Sequence[SQLColumnExpression[Any]] = ()) ->
 
     Between two pages no transaction is open, and what was changed or deleted meanwhile is seen as it is then.
     """
-    own = (Image.id, Image.position, Image.sha256, Image.perceptual_hash)
+    own = (Image.id, Image.sha256, *((Image.position, Image.perceptual_hash) if chosen.distinct else ()))
     statement, place = _narrow(select(*own, *columns), chosen)
     last = chosen.after or UUID(int=0)
     left = chosen.limit
+    db.session.rollback()
     ordered = statement.order_by(place).limit(PAGE)
-    while rows := db.session.execute(ordered.where(place > _at(place, last))).all():
+    while rows := _read(ordered.where(place > _at(place, last))):
         last = rows[-1].id
-        rows = [row for row in rows if not _has_older_twin(row, chosen)] if chosen.distinct else rows
-        db.session.rollback()
+        if chosen.distinct:
+            rows = [row for row in rows if not _has_older_twin(row, chosen)]
+            db.session.rollback()
         yield from rows[:left]
         left = None if left is None else left - len(rows)
         if left is not None and left <= 0:
             break
-    db.session.rollback()
+
+
+def _read(statement: Select[Any]) -> Sequence[Row[Any]]:
+    with asking() as connection:
+        return connection.execute(statement).all()
 
 
 def _narrow(statement: Select[Any], chosen: Selection) -> tuple[Select[Any], ColumnElement[Any]]:
