@@ -135,10 +135,11 @@ def shorten_journal() -> None:
 
 
 @contextmanager
-def asking() -> Iterator[Connection]:
+def asking(engine: Engine | None = None) -> Iterator[Connection]:
     """Connect for one statement that reads: without session or transaction, which cost more than it does."""
-    alone = {"alone": True} if db.engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
-    with db.engine.connect() as connection:
+    engine = engine or db.engine
+    alone = {"alone": True} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+    with engine.connect() as connection:
         yield connection.execution_options(**alone)
 
 

@@ -1,80 +1,101 @@
-"""Look up one row by the driver itself: SQLAlchemy takes several times as long around so small a query."""
+"""Look rows up by the driver itself: SQLAlchemy takes several times as long around so small a query."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Dialect, Engine, Select
+from sqlalchemy.types import TypeEngine
 
 from imgpipe.database.engine import asking, db
 
 Row = Sequence[Any]
+Translate = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class _Spelled:
-    """A statement as a driver takes it: its text, and how each value is written, by name or in an order."""
+    """A statement as a driver takes it: its text, its values, by name or in an order, and its rows."""
 
     text: str
-    named: bool
-    writers: Sequence[tuple[str, Callable[[Any], Any] | None]]
+    order: Sequence[str] | None
+    own: Mapping[str, Any]
+    writers: Mapping[str, Translate]
+    types: Sequence[TypeEngine[Any]]
 
     def write(self, values: Mapping[str, Any]) -> Any:
-        written = {name: write(values[name]) if write else values[name] for name, write in self.writers}
-        return written if self.named else list(written.values())
+        values = {**self.own, **values}
+        written = {name: write(values[name]) for name, write in self.writers.items()}
+        return written if self.order is None else [written[name] for name in self.order]
+
+    def read(self, dialect: Dialect, codes: Sequence[Any], rows: Sequence[Row]) -> Sequence[Row]:
+        """Translate rows of columns that the driver calls by such codes."""
+        pairs = zip(self.types, codes, strict=True)
+        readers = [type_.result_processor(dialect, code) or _as_it_is for type_, code in pairs]
+        return [tuple([read(value) for read, value in zip(readers, row, strict=True)]) for row in rows]
 
 
 class Lookup:
-    """Find at most one row by ``statement``, outside of any transaction.
-
-    Its columns are texts and numbers, which need no translation from what the drivers return.
-    """
+    """Find rows by ``statement``, outside of any transaction."""
 
     def __init__(self, statement: "Select[*tuple[Any, ...]]") -> None:
         self._statement = statement
         self._spelled: dict[str, _Spelled] = {}
 
     def find(self, **values: Any) -> Row | None:
-        """Return the row, or None. Raises: what SQLAlchemy raises.
+        """Return the first row, or None. Raises: as ``find_all`` does."""
+        rows = self.find_all(db.engine, values)
+        return rows[0] if rows else None
+
+    def find_all(self, engine: Engine, values: Mapping[str, Any]) -> Sequence[Row]:
+        """Return all rows. Raises: what SQLAlchemy raises.
 
         Where the driver fails, SQLAlchemy asks anew: it knows what is wrong, and whether to connect again.
         """
-        engine = db.engine
         try:
             return self._ask(engine, values)
         except engine.dialect.loaded_dbapi.Error:
-            with asking() as connection:
-                return connection.execute(self._statement, values).one_or_none()
+            with asking(engine) as connection:
+                return connection.execute(self._statement, values).all()
 
-    def _ask(self, engine: Engine, values: Mapping[str, Any]) -> Row | None:
+    def _ask(self, engine: Engine, values: Mapping[str, Any]) -> Sequence[Row]:
         spelled = self._spelled.get(engine.dialect.dialect_description) or self._spell(engine.dialect)
         connection = engine.raw_connection()
         try:
-            rows = _run(engine.dialect, connection.driver_connection, spelled.text, spelled.write(values))
+            return _run(engine.dialect, connection.driver_connection, spelled, values)
         except BaseException:
             connection.invalidate()
             raise
         finally:
             connection.close()
-        return rows[0] if rows else None
 
     def _spell(self, dialect: Dialect) -> _Spelled:
         compiled = self._statement.compile(dialect=dialect)
-        order = compiled.positiontup or list(compiled.binds)
-        types = {name: compiled.binds[name].type.dialect_impl(dialect) for name in order}
-        writers = [(name, type_.bind_processor(dialect)) for name, type_ in types.items()]
-        spelled = _Spelled(str(compiled), not compiled.positional, writers)
+        binds = {name: bind.type.dialect_impl(dialect) for bind, name in compiled.bind_names.items()}
+        columns = [column.type.dialect_impl(dialect) for column in self._statement.selected_columns]
+        spelled = _Spelled(
+            text=str(compiled),
+            order=compiled.positiontup,
+            own=compiled.params,
+            writers={name: type_.bind_processor(dialect) or _as_it_is for name, type_ in binds.items()},
+            types=columns,
+        )
         self._spelled[dialect.dialect_description] = spelled
         return spelled
 
 
-def _run(dialect: Dialect, driver: Any, text: str, values: Any) -> Sequence[Row]:
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _run(dialect: Dialect, driver: Any, spelled: _Spelled, values: Mapping[str, Any]) -> Sequence[Row]:
     """Run a statement without a transaction, which would be two more trips; on SQLite only we begin one."""
     if dialect.name != "sqlite":
         dialect.set_isolation_level(driver, "AUTOCOMMIT")
     cursor = driver.cursor()
-    cursor.execute(text, values)
-    rows: Sequence[Row] = cursor.fetchall()
+    cursor.execute(spelled.text, spelled.write(values))
+    codes = [column[1] for column in cursor.description]
+    rows = spelled.read(dialect, codes, cursor.fetchall())
     cursor.close()
     if dialect.name != "sqlite":
         dialect.reset_isolation_level(driver)

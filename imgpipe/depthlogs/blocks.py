@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Double,
+    Engine,
     Integer,
     Select,
     bindparam,
@@ -23,6 +24,7 @@ from sqlalchemy import (
 )
 
 from imgpipe.database.depthmodels import DepthBlock, DepthPixels
+from imgpipe.database.lookup import Lookup, Row
 from imgpipe.depthlogs.lines import Bytes, Lines, unpack
 from imgpipe.scanlines.rows import Depths, Rows
 
@@ -104,7 +106,7 @@ def beside(connection: Connection, log: int, version: int, low: float, high: flo
 
 
 def load(
-    connection: Connection,
+    engine: Engine,
     log: int,
     version: int,
     bounds: tuple[float, float],
@@ -116,7 +118,7 @@ def load(
     """Read the first blocks that reach into a range, or the last of them, cut to it; some may be empty."""
     low, high = bounds
     values = {"log": log, "version": version, "low": low, "high": high, "limit": limit}
-    rows = connection.execute(_first(source, forward), values)
+    rows = _first(source, forward).find_all(engine, values)
     return [_cut(row, bounds, source) for row in rows]
 
 
@@ -189,11 +191,11 @@ def _touching(*columns: Any) -> "Select[Any]":
 
 
 @cache
-def _first(source: bool, forward: bool) -> "Select[Any]":
+def _first(source: bool, forward: bool) -> Lookup:
     """Select the bytes of the first or the last blocks that reach into a range."""
     every = _touching(*_columns(source)).join_from(DepthBlock, DepthPixels)
     order = DepthBlock.depth_max if forward else DepthBlock.depth_max.desc()
-    return every.order_by(None).order_by(order).limit(bindparam("limit", type_=Integer))
+    return Lookup(every.order_by(None).order_by(order).limit(bindparam("limit", type_=Integer)))
 
 
 def _columns(source: bool) -> tuple[Any, ...]:
@@ -203,14 +205,14 @@ def _columns(source: bool) -> tuple[Any, ...]:
     return DepthPixels.depths, *planes, DepthPixels.widths
 
 
-def _cut(row: Any, bounds: tuple[float, float], source: bool) -> Slice:
-    depths = np.frombuffer(row[0], "<f8")
+def _cut(row: Row, bounds: tuple[float, float], source: bool) -> Slice:
+    depths, (_, plane, bits, own) = np.frombuffer(row[0], "<f8"), row
     start, end = _places(depths, *bounds)
-    grey = _plane(row[1], len(depths))[start:end]
-    mixed = source and row.widths is not None
-    widths = set(np.frombuffer(row.widths, "<u2")[start:end].tolist()) if mixed else {grey.shape[1]}
+    grey = _plane(plane, len(depths))[start:end]
+    mixed = source and own is not None
+    widths = set(np.frombuffer(own, "<u2")[start:end].tolist()) if mixed else {grey.shape[1]}
     width = max(widths, default=0)
-    holes = None if row[2] is None else unpack(_plane(row[2], len(depths))[start:end], width).view(np.bool_)
+    holes = None if bits is None else unpack(_plane(bits, len(depths))[start:end], width).view(np.bool_)
     rows = Rows(depths[start:end], grey[:, :width], holes)
     return Slice(rows, float(depths[0]), float(depths[-1]), widths)
 

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from imgpipe.clock import utc_now
 from imgpipe.database import paging
 from imgpipe.database.depthmodels import DepthBlock, DepthLog, DepthVersion
-from imgpipe.database.engine import db, reading, shorten_journal, writing
+from imgpipe.database.engine import reading, shorten_journal, writing
+from imgpipe.database.lookup import Lookup
 from imgpipe.database.paging import Page
 from imgpipe.database.replays import Seal
 from imgpipe.depthlogs import blocks, drafts, events, staging, sweeping
@@ -145,11 +146,10 @@ def check_name(name: str) -> None:
 
 def find(name: str) -> DepthLog:
     """Return the log as it is now, apart from any session. Raises: ``LogNotFound``."""
-    with db.engine.connect() as connection:  # past the session, which takes longer than all the rest
-        row = connection.execute(_FIND, {"name": clean_text(name)}).one_or_none()
+    row = _FOUND.find(name=clean_text(name))
     if row is None:
         raise LogNotFound
-    return DepthLog(**row._mapping)
+    return DepthLog(**dict(zip(_COLUMNS.keys(), row, strict=True)))
 
 
 def page(limit: int, cursor: str | None = None) -> Page[DepthLog]:
@@ -170,7 +170,8 @@ def delete(name: str) -> None:
     sweeping.sweep()
 
 
-_FIND = select(*DepthLog.__table__.columns).where(DepthLog.name == bindparam("name"), DepthLog.uploads > 0)
+_COLUMNS = DepthLog.__table__.columns
+_FOUND = Lookup(select(*_COLUMNS).where(DepthLog.name == bindparam("name"), DepthLog.uploads > 0))
 
 
 def _named(name: str) -> Select[DepthLog]:

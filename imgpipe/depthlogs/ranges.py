@@ -151,9 +151,8 @@ class Interval:
         return parts if forward else parts[::-1], limit < 0
 
     def _first(self, bounds: tuple[float, float], forward: bool = True) -> list[Slice]:
-        with self._engine.connect() as connection:
-            place = connection, self.log.number, self.log.uploads, bounds
-            return blocks.load(*place, HEAD, source=self._source, forward=forward)
+        place = self.log.number, self.log.uploads, bounds
+        return blocks.load(self._engine, *place, HEAD, source=self._source, forward=forward)
 
     @cached_property
     def _head(self) -> list[Slice]:

@@ -1,12 +1,15 @@
 """A look-up past SQLAlchemy finds the same, leaves no transaction open, and meets outages like SQLAlchemy."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import bindparam, event, select, text
+from sqlalchemy import Engine, bindparam, event, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from imgpipe.database.engine import db, writing
@@ -20,12 +23,41 @@ NAME = Lookup(select(Image.original_name, Image.size_bytes).where(Image.id == bi
 TOTAL = Lookup(select(Tally.total).where(Tally.shard == bindparam("shard")))
 
 
+@contextmanager
+def listened(engine: Engine) -> Iterator[list[str]]:
+    """Note the statements that go through SQLAlchemy for the length of a block."""
+    statements: list[str] = []
+
+    def note(*told: Any) -> None:
+        statements.append(told[2])
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(engine, "before_cursor_execute", note)
+
+
 def test_it_finds_the_row_of_an_id_or_none(app: Flask, client: FlaskClient) -> None:
     id = UUID(upload(client))
     with app.app_context():
         image = db.session.get_one(Image, id)
         assert tuple(NAME.find(id=id) or ()) == (image.original_name, image.size_bytes)
         assert NAME.find(id=uuid4()) is None
+
+
+def test_a_value_in_several_places_and_columns_of_any_type_are_translated_without_sqlalchemy(
+    app: Flask, client: FlaskClient
+) -> None:
+    id = UUID(upload(client))
+    asked = bindparam("id", type_=Image.id.type)
+    statement = select(Image.id, Image.exif, Image.changed_at).where(
+        Image.id.between(asked, asked), Image.size_bytes > 0
+    )
+    with app.app_context():
+        expected = db.session.execute(statement, {"id": id}).one()
+        with listened(db.engine) as statements:
+            (found,) = Lookup(statement).find_all(db.engine, {"id": id})
+    assert tuple(found) == tuple(expected)
+    assert statements == []
 
 
 def test_it_sees_what_was_committed_a_moment_ago_and_keeps_no_connection(app: Flask) -> None:
