@@ -40,7 +40,15 @@ class _Decoder(MultipartDecoder):
 
     def __init__(self, boundary: bytes, max_form_memory_size: int | None = None) -> None:
         super().__init__(boundary, max_form_memory_size)
-        self.boundary_re = _Boundary(self.boundary_re, b"--" + boundary)  # type: ignore[assignment]
+        self._end = b"--" + boundary
+        self.boundary_re = _Boundary(self.boundary_re, self._end)  # type: ignore[assignment]
+
+    def _parse_data(self, data: bytes | bytearray, *, start: bool) -> tuple[bytes, int, bool]:
+        """Copy what lies inside a part once; werkzeug would do so three times."""
+        if start or self._end in data:
+            return super()._parse_data(data, start=start)
+        end = self._last_partial_boundary_index(data)
+        return bytes(memoryview(data)[:end]), end, True
 
     def _parse_headers(self, data: bytes | bytearray) -> Headers:
         try:
