@@ -245,9 +245,9 @@ def _pack(id: int, lines: Lines) -> dict[str, Any]:
         "widths": lines.widths.astype("<u2", copy=False).tobytes() if lines.mixed else None,
         "histogram": lines.histogram().astype("<u4", copy=False).tobytes(),
         "holes": None if lines.holes is None else lines.holes.tobytes(),
-        "pixels": lines.pixels.tobytes(),
+        "pixels": lines.pixels.reshape(-1).data,
         "source_holes": None if lines.source_holes is None else lines.source_holes.tobytes(),
-        "source": lines.source.tobytes(),
+        "source": lines.source.reshape(-1).data,
     }
 
 

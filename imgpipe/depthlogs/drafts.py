@@ -71,12 +71,12 @@ class Draft:
     def hold(self) -> None:
         """Stay the writer while nothing is written. Raises: ``Busy`` as ``flush`` does."""
         with writing(durable=False) as session:
-            self._hold(session)
+            self._hold(session.connection())
 
     def flush(self) -> None:
         """Write what has gathered. Raises: ``Busy`` when the log was deleted or went to another writer."""
         with writing(durable=False) as session:
-            self._hold(session)
+            self._hold(session.connection())
             self._write(session.connection())
 
     def announce(self, along: Callable[[Session], None], **told: Any) -> None:
@@ -88,7 +88,7 @@ class Draft:
         """
         now = utc_now()
         with writing(durable=True) as session:
-            self._hold(session)
+            self._hold(session.connection())
             self._write(session.connection())
             values = told | {
                 "uploads": self.version,
@@ -116,7 +116,7 @@ class Draft:
         )
         while self._exists(own | buried):
             with writing(durable=False) as session:
-                self._hold(session)
+                self._hold(session.connection())
                 session.execute(some)
                 session.execute(update(DepthBlock).where(buried).values(died=None))
 
@@ -135,10 +135,10 @@ class Draft:
             else:
                 session.execute(delete(DepthLog).where(own))
 
-    def _hold(self, session: Session) -> None:
+    def _hold(self, connection: Connection) -> None:
         own = (DepthLog.number == self.number) & (DepthLog.writer == self.writer)
         held = update(DepthLog).where(own).values(writer_due_at=utc_now() + timedelta(seconds=LEASE_S))
-        if not session.execute(held.returning(DepthLog.number)).all():
+        if not connection.execute(held.returning(DepthLog.number)).all():
             raise Busy("The log was deleted or taken over meanwhile.", retry_after_s=RETRY_AFTER_S)
 
     def _write(self, connection: Connection) -> None:

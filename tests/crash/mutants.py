@@ -161,8 +161,8 @@ MUTANTS = (
     ),
     Mutant(
         "a depth log that is not durable",
-        "        with writing(durable=True) as session:\n            self._hold(session)",
-        "        with writing(durable=False) as session:\n            self._hold(session)",
+        "        with writing(durable=True) as session:\n            self._hold(session.connection())",
+        "        with writing(durable=False) as session:\n            self._hold(session.connection())",
         LOGS,
     ),
 )
