@@ -34,6 +34,15 @@ def test_no_start_searches_for_garbage_in_what_it_has_imported(tmp_path: Path) -
     assert done.stdout == "0\n"
 
 
+def test_a_start_loads_nothing_that_it_does_not_serve_with(tmp_path: Path) -> None:
+    spared = ("alembic", "sqlalchemy.dialects.postgresql", "celery", "obstore", "torch", "matplotlib")
+    told = f"import sys, wsgi; print([name for name in {spared} if name in sys.modules])"
+    environ = {"IMGPIPE_DATA_DIR": str(tmp_path), "IMGPIPE_LOG_LEVEL": "ERROR"}
+    command = [sys.executable, "-c", told]
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 @pytest.mark.parametrize("command", ["gunicorn wsgi:app", "python -u wsgi.py"])
 def test_the_first_lines_name_address_database_storage_captioner_and_keys(
     tmp_path: Path, command: str

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
+from importlib import import_module
 from threading import Lock
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
-from sqlalchemy import Connection, Engine, event, func, make_url, select
+from sqlalchemy import Connection, Engine, Insert, event, func, make_url, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -132,6 +133,16 @@ def shorten_journal() -> None:
         cursor.execute("PRAGMA busy_timeout = 0")
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # gives up where anybody is at work
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_S * 1000}")
+
+
+def insert_if_new(model: type[Base], **values: Any) -> Insert:
+    """Return an INSERT that does nothing where a value that must be unique is there already.
+
+    Each dialect has its own; the one that is not in use is not even loaded.
+    """
+    dialect = import_module(f"sqlalchemy.dialects.{db.engine.dialect.name}")
+    statement: Insert = dialect.insert(model).values(**values).on_conflict_do_nothing()
+    return statement
 
 
 @contextmanager

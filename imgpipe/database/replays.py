@@ -4,11 +4,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT is SQLite's, too
 from sqlalchemy.orm import Session
 
 from imgpipe.clock import utc_now
-from imgpipe.database.engine import db, writing
+from imgpipe.database.engine import db, insert_if_new, writing
 from imgpipe.database.models import Replay
 from imgpipe.errors import Repeated
 
@@ -33,8 +32,7 @@ def keep(session: Session, key: str, fingerprint: str, status: int, body: str, l
     now = utc_now()
     session.execute(delete(Replay).where(Replay.created_at <= now - KEPT))
     row = {"key": key, "fingerprint": fingerprint, "status": status, "body": body, "location": location}
-    statement = insert(Replay).values(**row, created_at=now).on_conflict_do_nothing()
-    if session.scalar(statement.returning(Replay.key)) is None:
+    if session.scalar(insert_if_new(Replay, **row, created_at=now).returning(Replay.key)) is None:
         raise Repeated
 
 

@@ -12,14 +12,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, delete, or_, select, update
-from sqlalchemy.dialects.postgresql import Insert, insert  # its ON CONFLICT is SQLite's, too
+from sqlalchemy import ColumnElement, Connection, Insert, delete, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from imgpipe.clock import utc_now
 from imgpipe.database.depthmodels import DepthBlock, DepthLog, DepthVersion
-from imgpipe.database.engine import reading, writing
+from imgpipe.database.engine import insert_if_new, reading, writing
 from imgpipe.database.models import new_id
 from imgpipe.depthlogs import blocks
 from imgpipe.depthlogs.lines import Lines
@@ -199,7 +198,7 @@ def _claim(name: str) -> Draft | None:
         free = or_(DepthLog.writer.is_(None), ~DepthLog.writer_due_at.between(now, now + 2 * lease))
         claim = update(DepthLog).where(DepthLog.name == name, free)
         if session.scalar(select(DepthLog.id).where(DepthLog.name == name)) is None:
-            session.execute(_new(name).on_conflict_do_nothing(index_elements=[DepthLog.name]))
+            session.execute(_new(name))
         claimed = claim.values(writer=writer, writer_due_at=now + lease).returning(DepthLog)
         before = session.scalars(claimed, execution_options={"populate_existing": True}).one_or_none()
         if before is None:
@@ -209,6 +208,6 @@ def _claim(name: str) -> Draft | None:
 
 
 def _new(name: str) -> Insert:
-    """Make a log that no reader sees yet."""
+    """Make a log that no reader sees yet, unless another one has made it."""
     nothing = {"uploads": 0, "rows": 0, "depth_min": 0.0, "depth_max": 0.0, "source_widths": [], "holes": 0}
-    return insert(DepthLog).values(id=new_id(), name=name, changed_at=utc_now(), **nothing)
+    return insert_if_new(DepthLog, id=new_id(), name=name, changed_at=utc_now(), **nothing)
