@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from imgpipe.database.depthmodels import DepthLog
-from imgpipe.database.engine import db
+from imgpipe.database.engine import asking, db
 from imgpipe.database.paging import Page
 from imgpipe.depthlogs import blocks, cursors
 from imgpipe.depthlogs.blocks import Found, Slice
@@ -102,12 +102,11 @@ class Interval:
         Raises: ``InvalidParameter`` as ``width`` does; ``Unavailable`` where the log was replaced so long ago
         that this version is gone.
         """
-        if not self._listed:
-            yield from (part.rows for part in self._head if self.width and len(part.rows.depths))
-            return
-        at_once = max(1, READ_BYTES // (self._listed[0].rows * (8 + self.width)))
-        for start in range(0, len(self._listed), at_once):
-            parts = self._load(self._listed[start : start + at_once])
+        yield from (part.rows for part in self._head if self.width and len(part.rows.depths))
+        rest = self._listed[HEAD:]
+        at_once = max(1, READ_BYTES // (rest[0].rows * (8 + self.width))) if rest else 1
+        for start in range(0, len(rest), at_once):
+            parts = self._load(rest[start : start + at_once])
             yield from (part.rows for part in parts if len(part.rows.depths))
 
     def page(self, limit: int, cursor: str | None = None) -> Page[Rows]:
@@ -163,7 +162,7 @@ class Interval:
         """List the blocks that reach into the range; none where the head is all of it."""
         if len(self._head) < HEAD:
             return []
-        with self._engine.connect() as connection:
+        with asking(self._engine) as connection:
             return blocks.find(connection, self.log.number, self.log.uploads, *self._bounds)
 
     @cached_property
@@ -172,7 +171,7 @@ class Interval:
         return [self._head[0], *self._load(self._listed[-1:])] if self._listed else self._head
 
     def _load(self, found: Sequence[Found]) -> list[Slice]:
-        with self._engine.connect() as connection:
+        with asking(self._engine) as connection:
             ids = [block.id for block in found]
             parts = blocks.load_chosen(connection, ids, self._bounds, source=self._source)
         if len(parts) < len(found):
@@ -183,13 +182,13 @@ class Interval:
         widths = {width for part in self._ends for width in part.widths}
         inner = self._listed[1:-1]
         mixed = [block.id for block in inner if block.mixed]
-        with self._engine.connect() as connection:
+        with asking(self._engine) as connection:
             widths |= blocks.read_widths(connection, mixed)
         return widths | {block.width for block in inner if not block.mixed}
 
     def histogram(self) -> Counts:
         """Count each grey value of the whole log, int64 (256,)."""
-        with self._engine.connect() as connection:
+        with asking(self._engine) as connection:
             return blocks.read_histogram(connection, self.log.number, self.log.uploads)
 
     def most_rows(self, height: float) -> int:
