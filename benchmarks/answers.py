@@ -8,17 +8,15 @@ Every request goes through the whole app, in this thread and without a server, w
 import gc
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 from flask import Flask, jsonify, send_file
 from flask.typing import ResponseReturnValue
-from werkzeug.test import EnvironBuilder
 
-from benchmarks.apps import fresh_app
+from benchmarks.apps import asking, fresh_app
 from benchmarks.photos import jpeg, photo
 from benchmarks.results import amount, in_turn, record
 
@@ -32,7 +30,7 @@ def main() -> None:
         app = fresh_app(Path(folder))
         asked = _requests(app, Path(folder))
         for name, ask in asked.items():
-            size = [ask() for _ in range(WARM)][-1]
+            size = [len(ask()) for _ in range(WARM)][-1]
             print(f"  {name:20}{size:8,} bytes")
         gc.collect()
         gc.freeze()  # as a server does after its start
@@ -44,7 +42,7 @@ def main() -> None:
         record(name, found[name], "ms of CPU", target=target, less=True)
 
 
-def _requests(app: Flask, folder: Path) -> dict[str, Callable[[], int]]:
+def _requests(app: Flask, folder: Path) -> dict[str, Callable[[], bytes]]:
     client = app.test_client()
     ids = []
     for number in range(PICTURES):
@@ -56,13 +54,13 @@ def _requests(app: Flask, folder: Path) -> dict[str, Callable[[], int]]:
     copy.write_bytes(answer.data)
     bare = _bare(copy)
     return {
-        "thumbnail": _asking(app, thumbnail),
-        "304": _asking(app, thumbnail, 304, [("If-None-Match", answer.headers["ETag"])]),
-        "list of 30": _asking(app, "/api/images?limit=30"),
-        "detail": _asking(app, f"/api/images/{ids[0]}"),
-        "stats": _asking(app, "/api/stats"),
-        "bare send_file": _asking(bare, f"/thumbnails/{ids[0]}"),
-        "bare JSON view": _asking(bare, f"/images/{ids[0]}"),
+        "thumbnail": asking(app, thumbnail),
+        "304": asking(app, thumbnail, 304, [("If-None-Match", answer.headers["ETag"])]),
+        "list of 30": asking(app, "/api/images?limit=30"),
+        "detail": asking(app, f"/api/images/{ids[0]}"),
+        "stats": asking(app, "/api/stats"),
+        "bare send_file": asking(bare, f"/thumbnails/{ids[0]}"),
+        "bare JSON view": asking(bare, f"/images/{ids[0]}"),
     }
 
 
@@ -81,26 +79,7 @@ def _bare(path: Path) -> Flask:
     return app
 
 
-def _asking(
-    app: Flask, path: str, status: int = 200, headers: Iterable[tuple[str, str]] = ()
-) -> Callable[[], int]:
-    """Return what asks once, through WSGI alone, and returns the bytes of the answer's body."""
-    environ = EnvironBuilder(path=path, headers=headers).get_environ() | {"REMOTE_ADDR": "127.0.0.1"}
-
-    def start_response(line: str, headers: Any, exc_info: Any = None) -> Any:
-        assert line.startswith(str(status)), line
-
-    def ask() -> int:
-        body: Iterable[bytes] = app.wsgi_app(environ | {"wsgi.input": BytesIO()}, start_response)
-        size = sum(map(len, body))
-        if hasattr(body, "close"):
-            body.close()
-        return size
-
-    return ask
-
-
-def _cpu_ms(ask: Callable[[], int]) -> float:
+def _cpu_ms(ask: Callable[[], bytes]) -> float:
     began = time.thread_time()
     for _ in range(ASKED):
         ask()

@@ -23,6 +23,7 @@ from operator import truediv
 from pathlib import Path
 from statistics import median
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import requests
@@ -31,7 +32,7 @@ from PIL import Image
 from sqlalchemy import create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from benchmarks.apps import fresh_app
+from benchmarks.apps import asking, fresh_app
 from benchmarks.csvs import PIXELS, WIDTH, Csv, blocks
 from benchmarks.results import amount, in_turn, record
 from imgpipe.depthlogs import logs
@@ -158,23 +159,19 @@ def _usual_import(folder: Path) -> None:
 
 
 def _report_frames(app: Flask) -> None:
-    client, table = app.test_client(), colormap.lut()
+    table = colormap.lut()
     pixels = resize.resize(PIXELS)
     tall = np.tile(pixels, (TALL // len(PIXELS), 1))
     low = 9000 + MILLION / 25
 
-    def ask(rows: int, **query: object) -> bytes:
+    def ask(rows: int, **query: object) -> Callable[[], bytes]:
         bounds = {"depth_min": low, "depth_max": low + (rows - 1) / 10 + 0.01}
-        answer = client.get("/api/frames", query_string=bounds | query)
-        assert answer.status_code == 200, answer.text
-        return bytes(answer.data)
+        return asking(app, f"/api/frames?{urlencode(bounds | query)}")
 
     def averaged() -> bytes:
         return frames.png(np.concatenate([*resize.average_rows([tall], len(tall), 2_000)]), table)
 
-    def ask_averaged() -> bytes:
-        return ask(TALL, format="png", max_rows=2_000)
-
+    ask_averaged = ask(TALL, format="png", max_rows=2_000)
     assert ask_averaged() == averaged()
     rows = np.concatenate([*resize.average_rows([tall], len(tall), 2_000)])
     data = pandas.DataFrame(pixels)
@@ -185,13 +182,13 @@ def _report_frames(app: Flask) -> None:
     compared("encoding alone", lambda: frames.png(rows, table))
     _compare(
         "1,000 rows as PNG",
-        lambda: ask(1_000, format="png"),
+        ask(1_000, format="png"),
         "encoding alone",
         lambda: frames.png(pixels[:1_000], table),
         target=1.5,
     )
     usual = partial(_usual_json, data, low, low + 999.5 / 10)
-    taken = in_turn({"ours": partial(_timed, partial(ask, 1_000)), "usual": partial(_timed, usual)}, ASKED)
+    taken = in_turn({"ours": partial(_timed, ask(1_000)), "usual": partial(_timed, usual)}, ASKED)
     ours, theirs = ([1 / s for s in times] for times in taken.values())
     peer = "pandas, matplotlib, Pillow"
     record("1,000 JSON frames", ours, "/s of CPU", peer=peer, theirs=theirs, target=10)
