@@ -54,18 +54,6 @@ class Digits(fields.Integer):
         return int(value)
 
 
-class Utc(fields.Field[datetime]):
-    """A UTC time as ISO 8601 with ``Z``, to the millisecond."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(metadata={"type": "string", "format": "date-time"}, **kwargs)
-
-    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        if value is None:
-            return None
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 class _Kept:
     """Give out what is kept as it is: it has the very shape already, and marshmallow would search for it."""
 
@@ -74,6 +62,20 @@ class _Kept:
     def serialize(self, attr: str, obj: Any, *_: Any, **__: Any) -> Any:
         """Return what the attribute holds."""
         return getattr(obj, self.attribute or attr)
+
+
+class Utc(_Kept, fields.Field[datetime]):
+    """A UTC time as ISO 8601 with ``Z``, to the millisecond."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"type": "string", "format": "date-time"}, **kwargs)
+
+    def serialize(self, *args: Any, **kwargs: Any) -> str | None:
+        """Write the time that the attribute holds."""
+        value: datetime | None = super().serialize(*args, **kwargs)
+        if value is None:
+            return None
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Text(_Kept, fields.String):
@@ -196,8 +198,8 @@ class ImageItemSchema(ma.Schema):
         return getattr(obj, attr, default)
 
     def _thumbnails(self, image: Image) -> dict[str, str]:
-        base = links.image(image.id)
-        return {name: f"{base}/thumbnails/{name}" for name in parts.settings.thumbnails.names}
+        base = f"{links.image(image.id)}/thumbnails/"
+        return {name: base + name for name in parts.settings.thumbnails.names}
 
 
 class ImageSchema(ImageItemSchema):

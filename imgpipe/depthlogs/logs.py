@@ -154,7 +154,7 @@ def find(name: str) -> DepthLog:
 
 def page(limit: int, cursor: str | None = None) -> Page[DepthLog]:
     """List the logs, newest first. Raises: ``InvalidCursor``."""
-    return paging.fetch(select(DepthLog).where(DepthLog.uploads > 0), limit, cursor, DepthLog.id)
+    return paging.fetch(_STORED, {}, limit, cursor, DepthLog.id)
 
 
 def delete(name: str) -> None:
@@ -172,6 +172,7 @@ def delete(name: str) -> None:
 
 _COLUMNS = DepthLog.__table__.columns
 _FOUND = Lookup(select(*_COLUMNS).where(DepthLog.name == bindparam("name"), DepthLog.uploads > 0))
+_STORED: Select[DepthLog] = select(DepthLog).where(DepthLog.uploads > 0)
 
 
 def _named(name: str) -> Select[DepthLog]:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, bindparam, delete, select
 from sqlalchemy.exc import IntegrityError
 
 from imgpipe.clock import utc_now
@@ -16,6 +16,7 @@ from imgpipe.pictures import gallery
 from imgpipe.text import clean_text
 
 MAX_LENGTH = 10_000
+_OF_IMAGE: Select[Comment] = select(Comment).where(Comment.image_id == bindparam("image_id"))
 
 
 def add(image_id: UUID, text: object, seal: Seal | None = None) -> Comment:
@@ -51,4 +52,4 @@ def remove(image_id: UUID, comment_id: UUID) -> None:
 def page(image_id: UUID, limit: int, cursor: str | None = None) -> Page[Comment]:
     """List the comments of a picture, newest first. Raises: ``ImageNotFound``, ``InvalidCursor``."""
     gallery.find(image_id)
-    return paging.fetch(select(Comment).where(Comment.image_id == image_id), limit, cursor, Comment.id)
+    return paging.fetch(_OF_IMAGE, {"image_id": image_id}, limit, cursor, Comment.id)

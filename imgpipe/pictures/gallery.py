@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
 
@@ -64,7 +65,11 @@ class Listed(NamedTuple):
         return time_of(self.id)
 
 
-_LISTED: "Select[*tuple[Any, ...]]" = select(*(getattr(Image, name) for name in Listed._fields))
+@cache
+def _listed(*filters: str) -> "Select[*tuple[Any, ...]]":
+    """Return the statement for the pictures that have in these columns the values that it is run with."""
+    columns = (getattr(Image, name) for name in Listed._fields)
+    return select(*columns).where(*(getattr(Image, name) == bindparam(name) for name in filters))
 
 
 def find(image_id: UUID) -> Image:
@@ -98,11 +103,9 @@ def page(
 
     ``label``: only pictures that have all of these. Raises: ``InvalidCursor``.
     """
-    statement = _LISTED
-    if status:
-        statement = statement.where(Image.status == status)
-    if caption_status:
-        statement = statement.where(Image.caption_status == caption_status)
+    filters = {"status": status, "caption_status": caption_status}
+    values = {name: value for name, value in filters.items() if value}
+    statement = _listed(*values)
     if q is not None and q.strip():
         with reading() as session:
             matches, position = search.narrow(statement.where(labels.have(label)), q, session)
@@ -110,13 +113,13 @@ def page(
         with reading() as session:
             matches, position = labels.narrow(statement, label, session)
     else:
-        return paging.fetch(statement, limit, cursor, Image.id, read=_read)
-    return paging.fetch(matches, limit, cursor, position, position_of, _read)
+        return paging.fetch(statement, values, limit, cursor, Image.id, read=_read)
+    return paging.fetch(matches, values, limit, cursor, position, position_of, _read)
 
 
-def _read(statement: "Select[*tuple[Any, ...]]") -> Sequence[Listed]:
+def _read(statement: "Select[*tuple[Any, ...]]", values: Mapping[str, Any]) -> Sequence[Listed]:
     with asking() as connection:
-        return [*map(Listed._make, connection.execute(statement))]
+        return [*map(Listed._make, connection.execute(statement, values))]
 
 
 def find_bytes(sha256: str) -> Image | None:

@@ -37,7 +37,7 @@ def fill(numbers: set[int]) -> list[UUID]:
 
 def page(limit: int, cursor: str | None = None) -> Page[Image]:
     statement: Select[Image] = select(Image)
-    return fetch(statement, limit, cursor, Image.id)
+    return fetch(statement, {}, limit, cursor, Image.id)
 
 
 def walk(limit: int) -> list[Page[Image]]:
