@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from imgpipe.database.models import Base
+from imgpipe.database.pool import Pool
 from imgpipe.database.sqlitefile import SqliteFile, sqlite
 from imgpipe.errors import Busy
 from imgpipe.settings import Settings
@@ -59,6 +60,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     options: dict[str, Any] = {
         "pool_size": settings.web_threads + settings.workers + settings.caption_workers + 4,
         "max_overflow": 8,
+        "poolclass": Pool,
         "hide_parameters": True,  # values are the users' affair, not the log's
     }
     url = make_url(settings.database_url)

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Dialect, Engine, Select
 from sqlalchemy.types import TypeEngine
 
 from imgpipe.database.engine import asking, db
+from imgpipe.database.pool import Pool
 
 Row = Sequence[Any]
 Translate = Callable[[Any], Any]
@@ -60,14 +61,15 @@ class Lookup:
 
     def _ask(self, engine: Engine, values: Mapping[str, Any]) -> Sequence[Row]:
         spelled = self._spelled.get(engine.dialect.dialect_description) or self._spell(engine.dialect)
-        connection = engine.raw_connection()
+        pool = cast(Pool, engine.pool)
+        lent = pool.lend()
         try:
-            return _run(engine.dialect, connection.driver_connection, spelled, values)
+            return _run(engine.dialect, lent.driver_connection, spelled, values)
         except BaseException:
-            connection.invalidate()
+            lent.invalidate()
             raise
         finally:
-            connection.close()
+            pool.take_back(lent)
 
     def _spell(self, dialect: Dialect) -> _Spelled:
         compiled = self._statement.compile(dialect=dialect)

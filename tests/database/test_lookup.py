@@ -111,3 +111,16 @@ def test_a_statement_that_is_wrong_is_told_by_sqlalchemy(app: Flask) -> None:
     with app.app_context(), pytest.raises(SQLAlchemyError) as raised:
         wrong.find()
     assert not is_away(raised.value)
+
+
+def test_its_connections_are_those_of_transactions_and_come_back_as_they_were(app: Flask) -> None:
+    with app.app_context():
+        db.engine.dispose()
+        assert TOTAL.find(shard=0) == TOTAL.find(shard=0)
+        assert db.engine.pool.checkedin() == 1  # type: ignore[attr-defined]
+        with writing(durable=False) as session:
+            session.get_one(Tally, 0).total = 1
+            session.flush()
+            session.rollback()
+        assert db.engine.pool.checkedin() == 1  # type: ignore[attr-defined]
+        assert tuple(TOTAL.find(shard=0) or ()) == (0,)
