@@ -11,6 +11,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wsgi import wrap_file
 
+from imgpipe.api.http.requests import current
 from imgpipe.errors import PreconditionFailed
 from imgpipe.extensions import parts
 from imgpipe.imaging.formats import mime_types
@@ -36,18 +37,19 @@ def send(
     directory is only told where the file is. Raises: ``PreconditionFailed``, werkzeug's
     ``RequestedRangeNotSatisfiable``, and what ``open_file`` raises.
     """
-    if "If-Match" in request.headers and not request.if_match.contains(etag):
+    asked = current()
+    if "HTTP_IF_MATCH" in asked.environ and not asked.if_match.contains(etag):
         raise PreconditionFailed
     headers = Headers([("ETag", f'"{etag}"'), ("Cache-Control", cache), ("Accept-Ranges", "bytes")])
     if download_name is not None:
         headers.set("Content-Disposition", "attachment", **_file_names(download_name))
-    if "If-None-Match" in request.headers and request.if_none_match.contains_weak(etag):
+    if "HTTP_IF_NONE_MATCH" in asked.environ and asked.if_none_match.contains_weak(etag):
         return Response(status=304, headers=headers)
     headers["Content-Length"] = str(size_bytes)
     stream = open_file()
-    body = wrap_file(request.environ, stream)
+    body = wrap_file(asked.environ, stream)
     response = Response(body, headers=headers, content_type=mime, direct_passthrough=True)
-    if "Range" in request.headers:
+    if "HTTP_RANGE" in asked.environ:
         _cut(response, size_bytes)
     if address := _address_at_proxy(stream):
         stream.close()

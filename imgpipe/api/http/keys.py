@@ -32,10 +32,10 @@ _PAGE = ("static", "docs.page")
 class _Known:
     """Remember for a moment what the database said of a key, and for ever that there was one."""
 
-    def __init__(self) -> None:
+    def __init__(self, any_configured: bool = False) -> None:
         self._lock = threading.Lock()
         self._grants: dict[str, tuple[float, Grant | None]] = {}
-        self._any = False
+        self._any = any_configured
         self._asked_at = -FRESH_S
 
     def grant(self, key: str) -> Grant | None:
@@ -51,8 +51,8 @@ class _Known:
                 self._grants[key] = now, grant
         return None if grant is None or grant.expired else grant
 
-    def any_created(self) -> bool:
-        """Tell whether a key was ever made."""
+    def any(self) -> bool:
+        """Tell whether a key is configured, or was ever made."""
         now = time.monotonic()
         if not self._any and now - self._asked_at >= FRESH_S:
             self._any = keys.any_created()
@@ -68,13 +68,13 @@ def identity() -> str:
 
 def init_app(app: Flask) -> None:
     """Ask for the key before every request but those for health and for the page's own files."""
-    app.extensions["imgpipe.keys"] = _Known()
+    app.extensions["imgpipe.keys"] = _Known(bool(app.extensions["imgpipe"].settings.api_keys))
     app.before_request(_check)
 
 
 def asked_for() -> bool:
     """Tell whether this installation asks for keys: one is configured, or was ever made."""
-    return bool(parts.settings.api_keys) or _known().any_created()
+    return _known().any()
 
 
 def _known() -> _Known:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from flask import Flask, request
 from flask_cors import CORS
 
+from imgpipe.api.http.requests import current
 from imgpipe.errors import CrossSite, InvalidHost
 from imgpipe.extensions import parts
 from imgpipe.settings import Settings
@@ -47,12 +48,14 @@ def listed(origin: str) -> bool:
 
 def is_preflight() -> bool:
     """Tell whether a browser asks on behalf of a listed origin what it may send; no key comes with that."""
-    asked = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
-    return asked and request.headers.get("Origin", "").lower() in parts.settings.cors_origins
+    asked = current()
+    if asked.method != "OPTIONS" or "Access-Control-Request-Method" not in asked.headers:
+        return False
+    return asked.headers.get("Origin", "").lower() in parts.settings.cors_origins
 
 
 def _check_host(settings: Settings) -> None:
-    environ = request.environ
+    environ = current().environ
     sent = environ.get("HTTP_HOST", "").lower()
     name = _split(sent)[0].removesuffix(".")
     allowed = settings.allowed_hosts
@@ -86,7 +89,7 @@ def _base_host(settings: Settings) -> str | None:
 
 
 def _check_site() -> None:
-    if request.method in _READING:
+    if current().method in _READING:
         return
     origin = request.headers.get("Origin", "").lower()
     site = request.headers.get("Sec-Fetch-Site", "").lower()

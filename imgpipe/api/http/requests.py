@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import cache, partial
-from secrets import token_hex
+from random import getrandbits
 from typing import IO, Any
 
 import flask
@@ -98,7 +98,7 @@ class Request(flask.Request):
         environ["wsgi.input_terminated"] = True
         super().__init__(environ, *args, **kwargs)
         sent = environ.get("HTTP_X_REQUEST_ID", "")
-        self.id = sent if _REQUEST_ID.fullmatch(sent) else token_hex(16)
+        self.id = sent if _REQUEST_ID.fullmatch(sent) else f"{getrandbits(128):032x}"
         self.began = time.perf_counter()
 
     def _get_file_stream(
@@ -181,8 +181,8 @@ def _end(response: Response) -> Response:
     asked = current()
     if response.status_code >= 400:
         _drain()
-    response.headers["X-Request-ID"] = asked.id
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.add("X-Request-ID", asked.id)
+    response.headers.add("X-Content-Type-Options", "nosniff")
     took_s = time.perf_counter() - asked.began
     _count(asked, response.status_code, took_s)
     _note(asked, response.status_code, took_s)
