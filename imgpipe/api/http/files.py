@@ -20,6 +20,7 @@ MIME = mime_types()
 FOREVER = "private, max-age=31536000, immutable"
 REVALIDATE = "private, no-cache"
 _RANGE = ("REQUEST_METHOD", "HTTP_RANGE", "HTTP_IF_RANGE")
+CHUNK_BYTES = 64 * 1024  # where the server does not hand files to the system whole
 FOR_A_MINUTE = "private, max-age=60"  # less than a signed address is good for
 
 
@@ -47,7 +48,7 @@ def send(
         return Response(status=304, headers=headers)
     headers["Content-Length"] = str(size_bytes)
     stream = open_file()
-    body = wrap_file(asked.environ, stream)
+    body = wrap_file(asked.environ, stream, CHUNK_BYTES)
     response = Response(body, headers=headers, content_type=mime, direct_passthrough=True)
     if "HTTP_RANGE" in asked.environ:
         _cut(response, size_bytes)
