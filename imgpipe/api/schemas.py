@@ -265,7 +265,7 @@ def paged(item: type[ma.Schema]) -> type[ma.Schema]:
 
     class PageSchema(ma.Schema):
         paged = True
-        data = fields.List(fields.Nested(item), attribute="items")
+        data = fields.Nested(item, many=True, attribute="items")
         next = fields.String(allow_none=True)
         previous = fields.String(allow_none=True)
 
