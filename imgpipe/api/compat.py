@@ -28,7 +28,7 @@ from imgpipe.depthlogs import logs
 from imgpipe.depthlogs.views import View
 from imgpipe.errors import CorruptImage, LogNotFound, NoFrames, NotFound
 from imgpipe.pictures import comments, gallery
-from imgpipe.pictures.gallery import Listed
+from imgpipe.pictures.gallery import Shown
 from imgpipe.scanlines import colormap
 from imgpipe.scanlines.frames import Color
 from imgpipe.scanlines.rows import Grey, Rows
@@ -135,7 +135,7 @@ def analyze_and_wait() -> Response:
     analysis = {
         "message": "Image uploaded successfully",
         "thumbnail": f"{links.root()}/api/thumbnails/{name}",
-        "openai_response": _provider_answer(image),
+        "openai_response": _provider_answer(gallery.find(image.id)),
     }
     return idempotency.amend(response, Answer(analysis, 200))
 
@@ -255,7 +255,7 @@ def _results(
     return {"results": schema(many=True).dump(page.items), "next": following, "previous": previous}
 
 
-def _picture_url(image: Image | Listed) -> str:
+def _picture_url(image: Image | Shown) -> str:
     return links.image(image.id) + ("/original" if image.original_key else "/thumbnails/medium")
 
 

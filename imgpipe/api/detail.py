@@ -14,6 +14,7 @@ from imgpipe.api.schemas import ImageSchema, WaitQuery, image_id
 from imgpipe.database.models import Image
 from imgpipe.imaging.formats import FORMATS
 from imgpipe.pictures import gallery
+from imgpipe.pictures.gallery import Shown
 
 blp = Blueprint("detail", __name__, description="One picture")
 
@@ -21,10 +22,10 @@ blp = Blueprint("detail", __name__, description="One picture")
 _waiters = Share(of=2)
 
 
-def awaited(id: Any, wait_s: float) -> Image:
+def awaited(id: Any, wait_s: float) -> Shown:
     """Return the picture once it is no longer processing, or when the wait, or this process, ends."""
     if not wait_s or not _waiters.enter():
-        return gallery.find(id)
+        return gallery.show(id)
     try:
         return gallery.await_end(id, wait_s)
     finally:
@@ -34,7 +35,7 @@ def awaited(id: Any, wait_s: float) -> Image:
 @blp.route("/api/images/<image:id>", scope=READ_OR_UPLOAD)
 @blp.arguments(WaitQuery, location="query")
 @blp.response(200, ImageSchema)
-def show(query: dict[str, int], id: str) -> Image:
+def show(query: dict[str, int], id: str) -> Shown:
     """Show a picture; with `wait`, as soon as it is no longer processing."""
     return awaited(image_id(id), query["wait"])
 

@@ -14,7 +14,7 @@ Row = Sequence[Any]
 Translate = Callable[[Any], Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Spelled:
     """A statement as a driver takes it: its text, its values, by name or in an order, and its rows."""
 
@@ -23,17 +23,23 @@ class _Spelled:
     own: Mapping[str, Any]
     writers: Mapping[str, Translate]
     types: Sequence[TypeEngine[Any]]
+    readers: Sequence[Translate | None] | None = None
 
     def write(self, values: Mapping[str, Any]) -> Any:
         values = {**self.own, **values}
         written = {name: write(values[name]) for name, write in self.writers.items()}
         return written if self.order is None else [written[name] for name in self.order]
 
-    def read(self, dialect: Dialect, codes: Sequence[Any], rows: Sequence[Row]) -> Sequence[Row]:
-        """Translate rows of columns that the driver calls by such codes."""
-        pairs = zip(self.types, codes, strict=True)
-        readers = [type_.result_processor(dialect, code) or _as_it_is for type_, code in pairs]
-        return [tuple([read(value) for read, value in zip(readers, row, strict=True)]) for row in rows]
+    def read(self, dialect: Dialect, cursor: Any) -> Sequence[Row]:
+        """Translate all rows by columns, whose codes the driver tells the first time."""
+        if self.readers is None:
+            pairs = zip(self.types, (column[1] for column in cursor.description), strict=True)
+            self.readers = [type_.result_processor(dialect, code) for type_, code in pairs]
+        rows: Sequence[Row] = cursor.fetchall()
+        if not any(self.readers):
+            return rows
+        columns = zip(self.readers, zip(*rows, strict=True), strict=False)  # without rows there are none
+        return [*zip(*(map(read, column) if read else column for read, column in columns), strict=True)]
 
 
 class Lookup:
@@ -96,8 +102,7 @@ def _run(dialect: Dialect, driver: Any, spelled: _Spelled, values: Mapping[str, 
         dialect.set_isolation_level(driver, "AUTOCOMMIT")
     cursor = driver.cursor()
     cursor.execute(spelled.text, spelled.write(values))
-    codes = [column[1] for column in cursor.description]
-    rows = spelled.read(dialect, codes, cursor.fetchall())
+    rows = spelled.read(dialect, cursor)
     cursor.close()
     if dialect.name != "sqlite":
         dialect.reset_isolation_level(driver)

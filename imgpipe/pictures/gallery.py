@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
 
@@ -38,8 +38,8 @@ _THUMBNAIL = Lookup(
 )
 
 
-class Listed(NamedTuple):
-    """What lists tell of a picture; as an object of the session it would cost twice as much."""
+class Shown(NamedTuple):
+    """What is shown of a picture; as an object of the session it would cost several times as much."""
 
     id: UUID
     original_name: str
@@ -58,6 +58,7 @@ class Listed(NamedTuple):
     caption_status: str
     caption_error: Mapping[str, Any] | None
     caption_source: Mapping[str, Any] | None
+    exif: Mapping[str, Any] | None = None  # lists leave it out
 
     @property
     def uploaded_at(self) -> datetime:
@@ -65,11 +66,19 @@ class Listed(NamedTuple):
         return time_of(self.id)
 
 
+_SHOWN = Lookup(select(*(getattr(Image, name) for name in Shown._fields)).where(Image.id == bindparam("id")))
+
+
 @cache
 def _listed(*filters: str) -> "Select[*tuple[Any, ...]]":
     """Return the statement for the pictures that have in these columns the values that it is run with."""
-    columns = (getattr(Image, name) for name in Listed._fields)
+    columns = (getattr(Image, name) for name in Shown._fields[:-1])
     return select(*columns).where(*(getattr(Image, name) == bindparam(name) for name in filters))
+
+
+@lru_cache(100)
+def _lookup(statement: "Select[*tuple[Any, ...]]") -> Lookup:
+    return Lookup(statement)
 
 
 def find(image_id: UUID) -> Image:
@@ -80,14 +89,21 @@ def find(image_id: UUID) -> Image:
     return image
 
 
-def await_end(image_id: UUID, wait_s: float) -> Image:
+def show(image_id: UUID) -> Shown:
+    """Return what is shown of the picture. Raises: ``ImageNotFound``."""
+    row = _SHOWN.find(id=image_id)
+    if row is None:
+        raise ImageNotFound
+    return Shown(*row)
+
+
+def await_end(image_id: UUID, wait_s: float) -> Shown:
     """Return the picture as soon as it is no longer processing, or after ``wait_s`` seconds, or at a stop."""
     deadline = time.monotonic() + wait_s
-    image = find(image_id)
+    image = show(image_id)
     while image.status == "processing" and time.monotonic() < deadline and not parts.jobs.stopping:
-        db.session.rollback()
         time.sleep(POLL_S)
-        image = find(image_id)
+        image = show(image_id)
     return image
 
 
@@ -98,7 +114,7 @@ def page(
     q: str | None = None,
     label: Sequence[str] = (),
     caption_status: str | None = None,
-) -> Page[Listed]:
+) -> Page[Shown]:
     """List pictures, newest first; with ``q`` those with all its words, the last one a prefix.
 
     ``label``: only pictures that have all of these. Raises: ``InvalidCursor``.
@@ -113,13 +129,18 @@ def page(
         with reading() as session:
             matches, position = labels.narrow(statement, label, session)
     else:
-        return paging.fetch(statement, values, limit, cursor, Image.id, read=_read)
+        return paging.fetch(statement, values, limit, cursor, Image.id, read=_look_up)
     return paging.fetch(matches, values, limit, cursor, position, position_of, _read)
 
 
-def _read(statement: "Select[*tuple[Any, ...]]", values: Mapping[str, Any]) -> Sequence[Listed]:
+def _look_up(statement: "Select[*tuple[Any, ...]]", values: Mapping[str, Any]) -> Sequence[Shown]:
+    return [Shown(*row) for row in _lookup(statement).find_all(db.engine, values)]
+
+
+def _read(statement: "Select[*tuple[Any, ...]]", values: Mapping[str, Any]) -> Sequence[Shown]:
+    """Run a statement that was made for this one search: SQLAlchemy knows the like of it already."""
     with asking() as connection:
-        return [*map(Listed._make, connection.execute(statement, values))]
+        return [Shown(*row) for row in connection.execute(statement, values)]
 
 
 def find_bytes(sha256: str) -> Image | None:
