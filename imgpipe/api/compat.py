@@ -16,6 +16,7 @@ from imgpipe.api.detail import awaited
 from imgpipe.api.frames import encode_rows
 from imgpipe.api.http import files, idempotency, links
 from imgpipe.api.http.blueprint import PlainBlueprint
+from imgpipe.api.http.errors import streamed
 from imgpipe.api.http.idempotency import Answer
 from imgpipe.api.http.scopes import READ, READ_OR_UPLOAD, UPLOAD
 from imgpipe.api.logs import BODY, import_once
@@ -231,7 +232,7 @@ def list_frames(query: dict[str, Any]) -> Response:
             raise
     except NoFrames:
         blocks = ()
-    return Response(_array(blocks, table, color), mimetype="application/json")
+    return Response(streamed(_array(blocks, table, color)), mimetype="application/json")
 
 
 def _array(blocks: Iterable[Rows], table: Grey, color: Color | None) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from flask import Response
 
+from imgpipe.api.http.errors import streamed
 from imgpipe.api.ranges import null_color
 from imgpipe.depthlogs.terms import scale_of
 from imgpipe.depthlogs.views import View
@@ -50,7 +51,7 @@ def show_raw(view: View, query: Query, _table: Grey) -> Response:
             for grey, holes in _planes(view, rows):
                 yield frames.mask(grey, holes).tobytes()
 
-    response = Response(body(), mimetype="application/octet-stream")
+    response = Response(streamed(body()), mimetype="application/octet-stream")
     response.content_length = 2 * size if masked else size
     return _describe(response, view, rows)
 
@@ -67,7 +68,7 @@ def show_csv(view: View, _query: Query, _table: Grey) -> Response:
         for block in view.blocks():
             yield csvrows.lines(block, spelled, hole)
 
-    return _describe(Response(body(), mimetype="text/csv"), view, rows)
+    return _describe(Response(streamed(body()), mimetype="text/csv"), view, rows)
 
 
 def _shown(view: View, query: Query) -> int:

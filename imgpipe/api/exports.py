@@ -9,6 +9,7 @@ from flask import Flask, Response, current_app
 from marshmallow import fields, validate
 
 from imgpipe.api.http.blueprint import Blueprint
+from imgpipe.api.http.errors import streamed
 from imgpipe.api.http.scopes import READ
 from imgpipe.api.http.share import Share
 from imgpipe.api.schemas import MAX_LIMIT, MAX_QUERY, Digits, ImagesQuery
@@ -60,7 +61,7 @@ def export(query: dict[str, Any]) -> Response:
     except BaseException:
         _exporting.leave()
         raise
-    response = Response(pieces, mimetype=kind.mime)
+    response = Response(streamed(pieces), mimetype=kind.mime)
     response.call_on_close(_exporting.leave)
     name = f"imgpipe-{query['format']}.{kind.suffix}"
     response.headers.set("Content-Disposition", "attachment", filename=name)

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
-from uuid import uuid4
 
 import pytest
 import requests
@@ -21,15 +20,6 @@ from tests.servers import Server, free_port, run, serving
 BACKLOG = 30
 AWAY_S = 1.0
 BACK_S = 10
-
-
-@pytest.fixture
-def database(postgres: Postgres, template: str) -> Iterator[str]:
-    """Return the name of a database of this test's own."""
-    name = f"faults_{uuid4().hex}"
-    postgres.create(name, template)
-    yield name
-    postgres.drop(name)
 
 
 class Client:

@@ -2,7 +2,8 @@
 
 import errno
 import logging
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 from flask import Flask, Response, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
@@ -51,14 +52,15 @@ _STORAGE_ERRNOS = {
     errno.ETIMEDOUT,
 }
 log = logging.getLogger(__name__)
+Piece = TypeVar("Piece", str, bytes)
 
 
 def init_app(app: Flask) -> None:
     """Answer for everything that a view or the framework can raise."""
     app.register_error_handler(ImgpipeError, answer)
     app.register_error_handler(HTTPException, _answer_http)
-    app.register_error_handler(SQLAlchemyError, _answer_database)
-    app.register_error_handler(OSError, _answer_os)
+    app.register_error_handler(SQLAlchemyError, _answer_outage)
+    app.register_error_handler(OSError, _answer_outage)
     app.register_error_handler(Exception, _answer_unexpected)
 
 
@@ -93,18 +95,34 @@ def _answer_http(error: HTTPException) -> Any:
     return response
 
 
-def _answer_database(error: SQLAlchemyError) -> Response:
-    if not outages.is_away(error):
+def streamed(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Yield an answer piece by piece; where database or storage go away midway, break it off.
+
+    Its head is sent by then, so what tells the client is an answer that ends too early.
+    Raises: ``ConnectionResetError``, which servers take for a connection that is over.
+    """
+    try:
+        yield from pieces
+    except (SQLAlchemyError, OSError) as error:
+        if not _is_outage(error):
+            raise
+        raise ConnectionResetError(errno.ECONNRESET, "an answer broke off") from error
+
+
+def _answer_outage(error: SQLAlchemyError | OSError) -> Response:
+    if not _is_outage(error):
         return _answer_unexpected(error)
-    outages.warn(log, error)
     return answer(Unavailable(retry_after_s=RETRY_AFTER_S))
 
 
-def _answer_os(error: OSError) -> Response:
-    if error.errno not in _STORAGE_ERRNOS:
-        return _answer_unexpected(error)
-    log.warning("storage is away: %s", error.strerror)
-    return answer(Unavailable(retry_after_s=RETRY_AFTER_S))
+def _is_outage(error: SQLAlchemyError | OSError) -> bool:
+    """Tell whether database or storage are away, and say so in a line."""
+    if isinstance(error, SQLAlchemyError):
+        if away := outages.is_away(error):
+            outages.warn(log, error)
+    elif away := error.errno in _STORAGE_ERRNOS:
+        log.warning("storage is away: %s", error.strerror)
+    return away
 
 
 def _answer_unexpected(error: Exception) -> Response:
