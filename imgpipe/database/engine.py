@@ -61,6 +61,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         "pool_size": settings.web_threads + settings.workers + settings.caption_workers + 4,
         "max_overflow": 8,
         "poolclass": Pool,
+        "pool_use_lifo": True,  # the last one back has the pages and statements at hand
         "hide_parameters": True,  # values are the users' affair, not the log's
     }
     url = make_url(settings.database_url)
