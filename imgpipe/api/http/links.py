@@ -1,26 +1,30 @@
 """Write the addresses that go into answers: absolute when BASE_URL is set."""
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
-from flask import g, has_request_context, request
+from flask import has_request_context, request
 
+from imgpipe.api.http.requests import current
 from imgpipe.database.paging import Page
 from imgpipe.extensions import parts
 
 
 def root() -> str:
     """Return what stands before every path: BASE_URL, or the path the app is mounted under."""
-    root: str | None = g.get("root")  # found once: a page of a list asks for it a hundred times
-    if root is None:
-        root = g.root = parts.settings.base_url or (request.script_root if has_request_context() else "")
-    return root
+    return current().root if has_request_context() else parts.settings.base_url
 
 
 def image(image_id: UUID) -> str:
     """Return the address of a picture."""
-    return f"{root()}/api/images/{image_id}"
+    return _image(root(), image_id)
+
+
+@lru_cache(1_000)  # an answer names it three times for each picture
+def _image(root: str, image_id: UUID) -> str:
+    return f"{root}/api/images/{image_id}"
 
 
 def log(name: str) -> str:

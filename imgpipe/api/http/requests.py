@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from random import getrandbits
 from typing import IO, Any
 
@@ -25,6 +25,7 @@ from werkzeug.wsgi import get_content_length, get_input_stream
 from imgpipe import logs, metrics
 from imgpipe.api.http.forms import FormParser
 from imgpipe.errors import BadRequest, DigestMismatch, ImgpipeError, TooLarge
+from imgpipe.extensions import parts
 from imgpipe.jobs.protocol import Jobs
 
 DRAIN_BYTES = 256 * 2**20
@@ -100,6 +101,11 @@ class Request(flask.Request):
         sent = environ.get("HTTP_X_REQUEST_ID", "")
         self.id = sent if _REQUEST_ID.fullmatch(sent) else f"{getrandbits(128):032x}"
         self.began = time.perf_counter()
+
+    @cached_property
+    def root(self) -> str:
+        """Return what stands before every path of an address; a page asks for it a hundred times."""
+        return parts.settings.base_url or self.script_root
 
     def _get_file_stream(
         self,
