@@ -10,7 +10,7 @@ from functools import partial
 from itertools import islice, repeat
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, and_, select
+from sqlalchemy import and_, select
 
 from imgpipe.database.models import Image, Thumbnail
 from imgpipe.datasets.selection import Selection, Split, side_of, walk
@@ -25,7 +25,7 @@ SIZES = (SQUARE, "medium", ORIGINAL)
 # read it. Originals may be large, so two at a time are enough.
 IN_A_ROW, ORIGINALS = 8, 2
 log = logging.getLogger(__name__)
-_Block = list[Row[Any]]
+_Block = list[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Sample(NamedTuple):
     """One picture of the data set; ``data`` is its file, None when that is missing; ``crc`` its CRC-32."""
 
     id: str
-    row: Row[Any]
+    row: Any
     recipe: Recipe
     data: bytes | None
     crc: int | None = None
@@ -159,7 +159,7 @@ def _read(recipe: Recipe, storage: Storage, with_crc: bool, rows: _Block) -> lis
     return [*map(Sample, ids, rows, repeat(recipe), contents, sums)]
 
 
-def _read_one(storage: Storage, row: Row[Any]) -> bytes | None:
+def _read_one(storage: Storage, row: Any) -> bytes | None:
     try:
         return read_original(storage, row.shown_key)
     except MissingObject:

@@ -1,15 +1,18 @@
 """Choose pictures out of all there are, by what is known of them, and walk through them oldest first."""
 
+from collections import namedtuple
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, SQLColumnExpression, func, select
+from sqlalchemy import BindParameter, ColumnElement, Select, SQLColumnExpression, bindparam, func, or_, select
 
-from imgpipe.database.engine import asking, db
+from imgpipe.database.engine import db
+from imgpipe.database.lookup import Lookup
 from imgpipe.database.models import Image, position_of
 from imgpipe.errors import InvalidParameter
 from imgpipe.pictures import alike, labels, search
@@ -52,8 +55,8 @@ def matching(chosen: Selection) -> Select[tuple[UUID]]:
     return statement
 
 
-def walk(chosen: Selection, columns: Sequence[SQLColumnExpression[Any]] = ()) -> Iterator[Row[Any]]:
-    """Yield ``columns`` of the chosen pictures by ascending id, beside what the walk itself needs.
+def walk(chosen: Selection, columns: Sequence[SQLColumnExpression[Any]] = ()) -> Iterator[Any]:
+    """Yield ``columns`` of the chosen pictures by ascending id, named, beside what the walk itself needs.
 
     Between two pages no transaction is open, and what was changed or deleted meanwhile is seen as it is then.
     """
@@ -62,8 +65,10 @@ def walk(chosen: Selection, columns: Sequence[SQLColumnExpression[Any]] = ()) ->
     last = chosen.after or UUID(int=0)
     left = chosen.limit
     db.session.rollback()
-    ordered = statement.order_by(place).limit(PAGE)
-    while rows := _read(ordered.where(place > _at(place, last))):
+    after: BindParameter[Any] = bindparam("after", type_=place.type)
+    page = Lookup(statement.where(place > after).order_by(place).limit(PAGE))
+    name = _row(*statement.selected_columns.keys())._make
+    while rows := [*map(name, page.find_all(db.engine, {"after": _at(place, last)}))]:
         last = rows[-1].id
         if chosen.distinct:
             rows = [row for row in rows if not _has_older_twin(row, chosen)]
@@ -74,9 +79,9 @@ def walk(chosen: Selection, columns: Sequence[SQLColumnExpression[Any]] = ()) ->
             break
 
 
-def _read(statement: Select[Any]) -> Sequence[Row[Any]]:
-    with asking() as connection:
-        return connection.execute(statement).all()
+@cache
+def _row(*names: str) -> Any:
+    return namedtuple("Row", names)
 
 
 def _narrow(statement: Select[Any], chosen: Selection) -> tuple[Select[Any], ColumnElement[Any]]:
@@ -85,7 +90,7 @@ def _narrow(statement: Select[Any], chosen: Selection) -> tuple[Select[Any], Col
     if chosen.captioned:
         chosen_ones = chosen_ones.where(Image.caption.is_not(None))
     if chosen.ids:
-        chosen_ones = chosen_ones.where(Image.id.in_(chosen.ids))
+        chosen_ones = chosen_ones.where(or_(*(Image.id == id for id in chosen.ids)))
     if chosen.q.strip():
         return search.narrow(chosen_ones.where(labels.have(chosen.labels)), chosen.q, db.session())
     if chosen.labels:
@@ -98,7 +103,7 @@ def _at(place: ColumnElement[Any], id: UUID) -> UUID | int:
     return id if place is _ID else position_of(id)
 
 
-def _has_older_twin(row: Row[Any], chosen: Selection) -> bool:
+def _has_older_twin(row: Any, chosen: Selection) -> bool:
     near = [] if row.perceptual_hash is None else alike.within(row.perceptual_hash, alike.DISTANCE)
     older = [position for _, position in near if position < row.position]
     everything = replace(chosen, distinct=False, after=None, limit=None)

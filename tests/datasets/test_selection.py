@@ -1,10 +1,10 @@
 """A walk through all pictures costs as much as there are, not as much as there are a page."""
 
+from contextlib import closing
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event
 
 from imgpipe.database.engine import db
 from imgpipe.datasets.selection import Selection, walk
@@ -15,15 +15,14 @@ from imgpipe.datasets.selection import Selection, walk
     "chosen", [Selection(), Selection(labels=["a"]), Selection(q="sea"), Selection(status="failed")]
 )
 def test_a_page_is_read_along_an_index_and_nothing_is_sorted(app: Flask, chosen: Selection) -> None:
-    plans: list[str] = []
-
-    def explain(connection: Any, cursor: Any, statement: str, values: Any, *_: Any) -> None:
-        if "LIMIT" in statement:
-            plan = connection.connection.driver_connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)
-            plans.extend(row[-1] for row in plan)
-
+    statements: list[str] = []
     with app.app_context():
-        event.listen(db.engine, "before_cursor_execute", explain)
+        with closing(db.engine.raw_connection()) as connection:  # the one that is lent next
+            driver: Any = connection.driver_connection
+            driver.set_trace_callback(statements.append)
         assert not list(walk(chosen))
+        driver.set_trace_callback(None)
+        (page,) = (statement for statement in statements if "LIMIT" in statement)
+        plans = [row[-1] for row in driver.execute(f"EXPLAIN QUERY PLAN {page}")]
     assert plans
     assert not [line for line in plans if "TEMP B-TREE" in line or line == "SCAN images"]
