@@ -8,7 +8,7 @@ from imgpipe.datasets import archives, layouts, samples
 from imgpipe.datasets.archives import File
 from imgpipe.datasets.samples import Recipe
 
-PIECE_BYTES = 256 << 10
+PIECE_BYTES = 512 << 10
 
 
 @dataclass(frozen=True, slots=True)
