@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from sqlalchemy import Dialect, Engine, Select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.types import TypeEngine
 
 from imgpipe.database.engine import asking, db
@@ -68,7 +69,10 @@ class Lookup:
     def _ask(self, engine: Engine, values: Mapping[str, Any]) -> Sequence[Row]:
         spelled = self._spelled.get(engine.dialect.dialect_description) or self._spell(engine.dialect)
         pool = cast(Pool, engine.pool)
-        lent = pool.lend()
+        try:
+            lent = pool.lend()
+        except engine.dialect.loaded_dbapi.OperationalError as error:  # to ask anew were to wait anew
+            raise OperationalError("connect", None, error) from error
         try:
             return _run(engine.dialect, lent.driver_connection, spelled, values)
         except BaseException:

@@ -104,6 +104,20 @@ def test_a_connection_that_was_lost_is_replaced_while_it_asks(app: Flask, postgr
         assert TOTAL.find(shard=0) == before
 
 
+def test_a_database_that_cannot_be_reached_is_waited_for_once(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise db.engine.dialect.loaded_dbapi.OperationalError("nobody answers")
+
+    with app.app_context(), listened(db.engine) as statements:
+        monkeypatch.setattr(db.engine.pool, "lend", refuse)
+        with pytest.raises(SQLAlchemyError) as raised:
+            TOTAL.find(shard=0)
+    assert is_away(raised.value)
+    assert statements == []
+
+
 def test_a_statement_that_is_wrong_is_told_by_sqlalchemy(app: Flask) -> None:
     wrong = Lookup(select(text("nothing")).select_from(Tally))
     with app.app_context(), pytest.raises(SQLAlchemyError) as raised:
