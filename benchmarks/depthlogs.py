@@ -96,9 +96,15 @@ def _report_upload(folder: Path) -> None:
     spent = {name: [s for _, s in taken] for name, taken in found.items()}
     title = f"CSV {ROWS:,} x {WIDTH + 1}, form to commit"
     for name in peers:
-        by_cpu = median(map(truediv, spent["imgpipe"], spent[name]))
         record(
-            title, clock["imgpipe"], "s", peer=name, theirs=clock[name], target=1.2, less=True, by_cpu=by_cpu
+            title,
+            clock["imgpipe"],
+            "s",
+            peer=name,
+            theirs=clock[name],
+            target=1.2 if name == "pandas parsing" else None,  # polars parses on all cores
+            less=True,
+            by_cpu=median(map(truediv, spent["imgpipe"], spent[name])),
         )
     usual_s = [_timed(lambda: _usual_import(folder)) * ROWS / SLICE for _ in range(2)]
     record(f"{title}, by CPU", spent["imgpipe"][:2], "s", peer="iterrows and ORM", theirs=usual_s, less=True)
