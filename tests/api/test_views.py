@@ -49,6 +49,18 @@ def test_true_values_become_greys_and_the_log_tells_the_scale(client: FlaskClien
     assert raw(client, log="real", pixels="source").tolist() == GREYS
 
 
+@pytest.mark.parametrize("width", [1, 2, 3])
+@pytest.mark.parametrize("order", [1, -1], ids=["ascending", "descending"])
+@pytest.mark.parametrize("terms", [{}, {"scale": "0:255"}, {"scale": "0:255", "missing": "allow"}])
+def test_a_log_of_few_columns_is_kept_like_any_other(
+    client: FlaskClient, width: int, order: int, terms: dict[str, str]
+) -> None:
+    greys = [[10 * row + column for column in range(width)] for row in range(1, 4)]
+    lines = [f"{row},{','.join(map(str, grey))}\n" for row, grey in enumerate(greys)]
+    receipt(client, f"depth{',a' * width}\n{''.join(lines[::order])}".encode(), **terms)
+    assert raw(client, pixels="source").tolist() == greys
+
+
 def test_a_plain_log_tells_nothing_of_scales(client: FlaskClient) -> None:
     store(client, b"depth,a\n1,2\n")
     log = client.get("/api/frames/logs/default").json["data"]  # type: ignore[index]
