@@ -1,4 +1,4 @@
-// The page's frame: routes, filter, files, keys that hold everywhere.
+// The frame: routes, filter, files, keys.
 import { find, held, soon, takeFiles } from "./dom.js";
 import * as gallery from "./gallery.js";
 import * as select from "./select.js";
@@ -50,7 +50,7 @@ function replace(hash) {
 	history.replaceState(steps, "", `${hash}${gallery.query()}`);
 }
 
-const free = () => part === "gallery" && !find("dialog[open]");
+const free = () => part === "gallery" && !/^#.image/.test(location.hash) && !find("dialog[open]");
 
 function go(id) {
 	replace(`#/image/${id}`);
@@ -64,7 +64,7 @@ function leave() {
 }
 
 function filterGallery() {
-	if (!free()) return; // who typed has gone on
+	if (!free()) return; // gone on
 	gallery.open(Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value.trim()])));
 	replace("#/");
 }

@@ -69,12 +69,16 @@ def test_who_types_and_opens_a_picture_at_once_stays_at_the_picture(
     page = visit(server.url)
     expect(page.locator("#tiles img").first).to_be_visible()
     page.clock.install()
-    page.evaluate("""() => {
-      const field = document.querySelector("[name=q]");
-      field.value = "older";
-      field.dispatchEvent(new Event("input", {bubbles: true}));
-      location.hash = document.querySelector("#tiles a").hash;
-    }""")
+    with held(page, "**/picture.js") as asked:
+        page.evaluate("""() => {
+          const field = document.querySelector("[name=q]");
+          field.value = "older";
+          field.dispatchEvent(new Event("input", {bubbles: true}));
+          location.hash = document.querySelector("#tiles a").hash;
+        }""")
+        asked()
+        page.clock.run_for(1000)
+        frames(page)
     expect(page.locator("#picture h2")).to_have_text("newer.jpg")
     page.clock.run_for(1000)
     frames(page)
