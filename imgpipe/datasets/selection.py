@@ -67,8 +67,8 @@ def walk(chosen: Selection, columns: Sequence[SQLColumnExpression[Any]] = ()) ->
     db.session.rollback()
     after: BindParameter[Any] = bindparam("after", type_=place.type)
     page = Lookup(statement.where(place > after).order_by(place).limit(PAGE))
-    name = _row(*statement.selected_columns.keys())._make
-    while rows := [*map(name, page.find_all(db.engine, {"after": _at(place, last)}))]:
+    named = _row(*statement.selected_columns.keys())._make
+    while rows := [*map(named, page.find_all(db.engine, {"after": _at(place, last)}))]:
         last = rows[-1].id
         if chosen.distinct:
             rows = [row for row in rows if not _has_older_twin(row, chosen)]

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from imgpipe.database.depthmodels import DepthBlock, DepthPixels
 from imgpipe.database.lookup import Lookup, Row
 from imgpipe.depthlogs.lines import Bytes, Lines, unpack
-from imgpipe.scanlines.rows import Depths, Grey, Rows
+from imgpipe.scanlines.rows import Depths, Rows
 
 # So many ids in one statement: far below what either database takes.
 AT_ONCE = 500
@@ -245,15 +245,10 @@ def _pack(id: int, lines: Lines) -> dict[str, Any]:
         "widths": lines.widths.astype("<u2", copy=False).tobytes() if lines.mixed else None,
         "histogram": lines.histogram().astype("<u4", copy=False).tobytes(),
         "holes": None if lines.holes is None else lines.holes.tobytes(),
-        "pixels": _joined(lines.pixels),
+        "pixels": lines.pixels.ravel().data,
         "source_holes": None if lines.source_holes is None else lines.source_holes.tobytes(),
-        "source": _joined(lines.source),
+        "source": lines.source.ravel().data,
     }
-
-
-def _joined(plane: Grey) -> memoryview:
-    """Return the bytes of a plane, copied where they don't lie together, as one column may not."""
-    return np.ascontiguousarray(plane).reshape(-1).data
 
 
 def _batched(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -71,8 +71,8 @@ def test_clients_that_hang_up_midway_leave_room_for_the_next(server: Server) -> 
 def test_a_database_that_goes_away_midway_breaks_a_depth_log_off(
     tmp_path: Path, postgres: Postgres, database: str
 ) -> None:
-    names = "".join(f",p{number}" for number in range(1, 201))
-    csv = f"depth{names}\n" + "".join(f"{number}.0{',7' * 200}\n" for number in range(ROWS))
+    columns = "".join(f",p{number}" for number in range(1, 201))
+    csv = f"depth{columns}\n" + "".join(f"{number}.0{',7' * 200}\n" for number in range(ROWS))
     with serving(tmp_path, DATABASE_URL=postgres.url(database), WEB_CONCURRENCY="1") as server:
         address = f"{server.url}/api/frames?log=well"
         sent = requests.post(address, csv.encode(), headers={"Content-Type": "text/csv"}, timeout=60)
