@@ -19,7 +19,7 @@ from tests.captions.provider import SENTENCE, Provider
 from tests.factories import jpeg, transparent_png
 from tests.servers import Server, serving
 
-TITLE = "document.querySelector('#picture h2')?.textContent"
+TITLE = "document.querySelector('#picture[open] h2')?.textContent"
 ZOOM = "parseInt(document.querySelector('.head output').textContent)"
 TILES = "document.querySelectorAll('#tiles li').length"
 NAMES = "[...document.querySelectorAll('#tiles .label')].map(one => one.textContent)"

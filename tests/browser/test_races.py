@@ -90,6 +90,7 @@ def test_who_goes_on_while_a_picture_is_being_deleted_is_left_in_peace(
 ) -> None:
     page = visit(f"{server.url}/#/image/{twins[0]}", tolerated=REFUSAL)
     expect(page.get_by_role("button", name="Next picture")).to_be_visible()
+    expect(page.locator("#side .danger")).to_be_visible()
     with held(page, f"**/api/images/{twins[0]}", "DELETE") as asked:
         page.keyboard.press("Delete")
         page.locator("#confirm").get_by_role("button", name="Delete").click()
