@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from flask import current_app
-from werkzeug.local import LocalProxy
+from flask import Flask, current_app
 
 from imgpipe.captions import Captioner
 from imgpipe.database.depthmodels import DepthLog
@@ -27,9 +26,14 @@ class Parts:
     show_log: Callable[[DepthLog], dict[str, Any]]
 
 
-def _parts() -> Parts:
-    parts: Parts = current_app.extensions["imgpipe"]
-    return parts
+class _Present:
+    """Hand out the parts of the present app, for less than a proxy of werkzeug's behind Flask's own."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        return getattr(app.extensions["imgpipe"], name)
 
 
-parts: Parts = LocalProxy(_parts)  # type: ignore[assignment]
+parts = cast(Parts, _Present())

@@ -2,11 +2,12 @@
 
 from functools import partial
 
-from flask import Response, request
+from flask import Response
 from werkzeug.routing import UnicodeConverter
 
 from imgpipe.api.http import files
 from imgpipe.api.http.blueprint import Blueprint
+from imgpipe.api.http.requests import current
 from imgpipe.api.http.scopes import READ_OR_UPLOAD
 from imgpipe.api.schemas import image_id
 from imgpipe.errors import ThumbnailNotReady
@@ -31,7 +32,7 @@ def thumbnail(id: str, name: str) -> Response:
         raise ThumbnailNotReady
     row = gallery.find_thumbnail(about, name)
     # An address in the storage itself is good for GET alone.
-    if request.method == "GET" and (address := parts.storage.url(row.key)):
+    if current().method == "GET" and (address := parts.storage.url(row.key)):
         return files.send_on(address)
     open_file = partial(gallery.open_thumbnail, row.key)
     return files.send(open_file, row.size_bytes, files.MIME[row.format], row.etag, files.FOREVER)

@@ -483,7 +483,7 @@ def test_a_strange_caption_is_stored_as_text_within_bounds(
 
 def test_a_captioner_that_crashes_costs_the_caption_not_the_picture(app: Flask, client: FlaskClient) -> None:
     with app.app_context():
-        parts.captioner = None
+        app.extensions["imgpipe"].captioner = None
         image_id = upload(client)
         db.session.execute(
             update(Image).values(

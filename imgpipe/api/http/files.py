@@ -50,10 +50,12 @@ def send(
     asked = current()
     if "HTTP_IF_MATCH" in asked.environ and not asked.if_match.contains(etag):
         raise PreconditionFailed
-    headers = Headers([("ETag", f'"{etag}"'), ("Cache-Control", cache), ("Accept-Ranges", "bytes")])
+    quoted = f'"{etag}"'
+    headers = Headers([("ETag", quoted), ("Cache-Control", cache), ("Accept-Ranges", "bytes")])
     if download_name is not None:
         headers.set("Content-Disposition", "attachment", **_file_names(download_name))
-    if "HTTP_IF_NONE_MATCH" in asked.environ and asked.if_none_match.contains_weak(etag):
+    known = asked.environ.get("HTTP_IF_NONE_MATCH")
+    if known and (known == quoted or asked.if_none_match.contains_weak(etag)):
         return _Whole(status=304, headers=headers)
     headers["Content-Length"] = str(size_bytes)
     stream = open_file()
