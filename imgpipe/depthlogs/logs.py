@@ -149,7 +149,10 @@ def find(name: str) -> DepthLog:
     row = _FOUND.find(name=clean_text(name))
     if row is None:
         raise LogNotFound
-    return DepthLog(**dict(zip(_COLUMNS.keys(), row, strict=True)))
+    found = DepthLog()
+    # As a query fills it: attributes that are set one by one are each noted as a change.
+    vars(found).update(zip(_COLUMNS.keys(), row, strict=True))
+    return found
 
 
 def page(limit: int, cursor: str | None = None) -> Page[DepthLog]:
