@@ -26,14 +26,19 @@ class Parts:
     show_log: Callable[[DepthLog], dict[str, Any]]
 
 
+def present_app() -> Flask:
+    """Return the present app itself: each look at it through Flask's proxy costs as much as a header."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    return app
+
+
 class _Present:
     """Hand out the parts of the present app, for less than a proxy of werkzeug's behind Flask's own."""
 
     __slots__ = ()
 
     def __getattr__(self, name: str) -> Any:
-        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-        return getattr(app.extensions["imgpipe"], name)
+        return getattr(present_app().extensions["imgpipe"], name)
 
 
 parts = cast(Parts, _Present())

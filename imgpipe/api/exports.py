@@ -5,7 +5,7 @@ from contextlib import closing
 from typing import Any
 
 import marshmallow as ma
-from flask import Flask, Response, current_app
+from flask import Flask, Response
 from marshmallow import fields, validate
 
 from imgpipe.api.http.blueprint import Blueprint
@@ -17,6 +17,7 @@ from imgpipe.datasets import samples, streams
 from imgpipe.datasets.samples import Recipe
 from imgpipe.datasets.selection import Selection, read_split
 from imgpipe.errors import Busy
+from imgpipe.extensions import present_app
 
 RETRY_AFTER_S = 10
 PREFIX_LENGTH = 200
@@ -85,8 +86,7 @@ def _recipe(query: dict[str, Any]) -> Recipe:
 
 def _begun(pieces: Generator[bytes, None, None]) -> Iterator[bytes]:
     """Make the first piece now, so that a database or storage that is away is still told as such."""
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    return _stepwise(app, pieces, next(pieces, b""))
+    return _stepwise(present_app(), pieces, next(pieces, b""))
 
 
 def _stepwise(app: Flask, pieces: Generator[bytes, None, None], piece: bytes | None) -> Iterator[bytes]:

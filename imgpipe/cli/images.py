@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from flask import Flask, current_app
 from flask.cli import AppGroup
 
 from imgpipe.cli.work import drain, echo_line, faults_reported, interruptible
@@ -15,7 +14,7 @@ from imgpipe.datasets.finding import Passed
 from imgpipe.datasets.importing import Texts
 from imgpipe.datasets.samples import Recipe
 from imgpipe.datasets.selection import Selection, read_split
-from imgpipe.extensions import parts
+from imgpipe.extensions import parts, present_app
 
 images = AppGroup("images", help="Work on pictures.")
 
@@ -41,7 +40,7 @@ def import_images(ctx: click.Context, places: tuple[Path, ...], queue_only: bool
     Captions and labels come along from a .txt beside a picture, or from a metadata.jsonl. Exit code 1 when
     any failed, each of which is told in a line, or when there was none.
     """
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = present_app()
     take_in = importing.take_in if queue_only else importing.take_in_and_process
     new = known = failed = 0
     with interruptible(), faults_reported():

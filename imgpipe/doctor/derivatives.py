@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
-from flask import Flask, current_app
+from flask import Flask
 from sqlalchemy import select
 
 from imgpipe.database.engine import db
@@ -13,7 +13,7 @@ from imgpipe.database.models import Image
 from imgpipe.database.walk import walk
 from imgpipe.doctor.files import Listing
 from imgpipe.errors import ImgpipeError
-from imgpipe.extensions import parts
+from imgpipe.extensions import parts, present_app
 from imgpipe.imaging.recipe import SQUARE, STANDARD
 from imgpipe.pictures import remaking, repair, thumbnails
 from imgpipe.pictures.thumbnails import Found
@@ -50,7 +50,7 @@ def restore(ids: Sequence[str]) -> int:
 
     One whose original is gone or damaged fails, unless it lacks an added size only.
     """
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = present_app()
     with ThreadPoolExecutor(parts.settings.workers, "restore") as pool:
         list(pool.map(lambda id: _restore(app, UUID(id)), ids))
     return len(ids)

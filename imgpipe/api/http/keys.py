@@ -10,7 +10,7 @@ import threading
 import time
 from typing import cast
 
-from flask import Flask, current_app, g, request
+from flask import Flask, g, request
 from werkzeug.exceptions import MethodNotAllowed
 
 from imgpipe import keys
@@ -18,7 +18,7 @@ from imgpipe.api.http import origins
 from imgpipe.api.http.requests import current
 from imgpipe.api.http.scopes import ALL, PUBLIC, READ, READ_OR_UPLOAD, Scope, spell
 from imgpipe.errors import Forbidden, Unauthorized
-from imgpipe.extensions import parts
+from imgpipe.extensions import parts, present_app
 from imgpipe.keys import Grant
 
 FRESH_S = 0.5
@@ -78,7 +78,7 @@ def asked_for() -> bool:
 
 
 def _known() -> _Known:
-    known: _Known = current_app.extensions["imgpipe.keys"]
+    known: _Known = present_app().extensions["imgpipe.keys"]
     return known
 
 
@@ -90,7 +90,7 @@ def scope_of(endpoint: str) -> Scope:
         return PUBLIC if parts.settings.public_metrics else READ
     if endpoint in _DOCS:
         return PUBLIC if parts.settings.public_docs else READ
-    scope: Scope = getattr(current_app.view_functions[endpoint], "scope", ALL)
+    scope: Scope = getattr(present_app().view_functions[endpoint], "scope", ALL)
     return scope
 
 
@@ -109,7 +109,7 @@ def _needed() -> Scope:
 def _neighbour() -> str:
     """Return what answers at this address, to another method."""
     fault = cast(MethodNotAllowed, request.routing_exception)
-    adapter = current_app.create_url_adapter(request)
+    adapter = present_app().create_url_adapter(request)
     assert adapter
     assert fault.valid_methods
     return str(adapter.match(method=next(iter(fault.valid_methods)))[0])
