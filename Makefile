@@ -42,7 +42,7 @@ bench: .venv/bench
 # The tested versions with their hashes, for every platform; what the Dockerfile installs.
 lock: .venv/test
 	$(BIN)/pip freeze > .venv/tested.txt
-	for extra in "" -scale -blip -heic -wells -figures; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
+	for extra in "" -scale -blip -heic -vips -wells -figures; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
 		--python-version 3.11 --upgrade --constraint .venv/tested.txt --no-annotate requirements.txt $${extra:+requirements$$extra.txt} -o requirements$$extra.lock \
 		|| exit 1; done
 

@@ -47,7 +47,10 @@ TARGETS: Mapping[str, Mapping[str, float]] = {
     "3 MP PNG, RGB": {"sharp": 0.95},
     "3 MP PNG, palette": {"sharp": 1.2},
     "3 MP PNG, noisy": {"pyvips": 0.6},
+    "3 MP PNG, RGB, by libvips": {"sharp": 0.95, "pyvips": 0.9},
+    "3 MP PNG, noisy, by libvips": {"pyvips": 0.9},
 }
+BY_LIBVIPS = ("3 MP PNG, RGB", "3 MP PNG, RGBA", "3 MP PNG, 16-bit", "3 MP PNG, noisy")
 PLAIN = ("usual", "resize")  # not what anybody measures up to
 
 Contender = Callable[[bytes], object]
@@ -88,6 +91,10 @@ def main() -> None:
         for title, batch in batches.items():
             print(f"\n{title}, {len(batch[0]) / 1e6:.1f} MB each, {THREADS} threads")
             _compare(title, batch, contenders)
+    if "pyvips" in CONTENDERS:
+        with _contending(partial(run, png_decoder="vips")) as contenders:
+            for title in BY_LIBVIPS:
+                _compare(f"{title}, by libvips", batches[title], contenders)
     photos = next(iter(batches.values()))
     _report_quality(photos)
     _report_probe(photos[0])
@@ -115,7 +122,7 @@ def _batches(own: list[bytes]) -> dict[str, list[bytes]]:
 
 
 @contextmanager
-def _contending() -> Iterator[Mapping[str, Measure]]:
+def _contending(ours: Contender = run) -> Iterator[Mapping[str, Measure]]:
     """Give all contenders, those in this process and those outside."""
     foreign = foreigners()
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(THREADS) as pool:
@@ -127,7 +134,8 @@ def _contending() -> Iterator[Mapping[str, Measure]]:
             took_s, cpu_s = foreign[name].measure(files, THREADS)
             return len(batch) / took_s, cpu_s * 1000 / len(batch)
 
-        inside = {name: partial(_measure, pool, contender) for name, contender in CONTENDERS.items()}
+        contenders = CONTENDERS | {"imgpipe": ours}
+        inside = {name: partial(_measure, pool, contender) for name, contender in contenders.items()}
         yield inside | {name: partial(outside, name) for name in foreign}
     for peer in foreign.values():
         peer.close()

@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.-]+)*/?", re.ASCII)
 _HOST = r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
 JOBS = ("threads", "celery", "inline")
+PNG_DECODERS = ("pillow", "vips")
 
 
 def text(raw: str) -> str:
@@ -164,6 +165,13 @@ def storage(raw: str) -> str:
 def jobs(raw: str) -> str:
     """Take the name of an executor that is installed."""
     if raw not in JOBS or (raw == "celery" and not find_spec("celery")):
+        raise ValueError(raw)
+    return raw
+
+
+def png_decoder(raw: str) -> str:
+    """Take the name of a decoder that is installed."""
+    if raw not in PNG_DECODERS or (raw == "vips" and not find_spec("_libvips")):
         raise ValueError(raw)
     return raw
 

@@ -34,6 +34,7 @@ PLUGINS = {
     "imgpipe.jobs.celery",
     "imgpipe.storage.objects",
     "imgpipe.captions.blip",
+    "imgpipe.imaging.vips",
     "imgpipe.scanlines.figure",
     "imgpipe.transport",  # requests, which a service without captioner and webhooks never loads
 }

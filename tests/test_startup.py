@@ -35,7 +35,15 @@ def test_no_start_searches_for_garbage_in_what_it_has_imported(tmp_path: Path) -
 
 
 def test_a_start_loads_nothing_that_it_does_not_serve_with(tmp_path: Path) -> None:
-    spared = ("alembic", "sqlalchemy.dialects.postgresql", "celery", "obstore", "torch", "matplotlib")
+    spared = (
+        "alembic",
+        "sqlalchemy.dialects.postgresql",
+        "celery",
+        "obstore",
+        "torch",
+        "matplotlib",
+        "pyvips",
+    )
     told = f"import sys, wsgi; print([name for name in {spared} if name in sys.modules])"
     environ = {"IMGPIPE_DATA_DIR": str(tmp_path), "IMGPIPE_LOG_LEVEL": "ERROR"}
     command = [sys.executable, "-c", told]

@@ -1,7 +1,7 @@
 """The table of the formats that pictures come in: one record says all that the service knows of each."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from io import BytesIO
 from typing import BinaryIO
@@ -18,6 +18,7 @@ from imgpipe.imaging import boxes, jpeg, png, webp
 from imgpipe.imaging.limits import JPEG_BYTES_PER_PIXEL, PNG_BYTES_PER_PIXEL, Measure
 
 HEAD_BYTES = 64  # what a format is told by
+Opener = Callable[[BinaryIO], ImageFile]
 
 
 def _believe(data: bytes, picture: Image) -> None:
@@ -31,14 +32,20 @@ def _open_heic(stream: BinaryIO) -> ImageFile:
     return opened
 
 
+def _open_png_by_vips(stream: BinaryIO) -> ImageFile:
+    from imgpipe.imaging.vips import VipsPngFile
+
+    return VipsPngFile(stream)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
     """One format: ``name`` is what the API, ``IMGPIPE_ACCEPT`` and the endings of stored files call it.
 
     ``begins`` judges the first 64 bytes. ``measure`` reads the header without Pillow and refuses what would
-    cost too much to decode. ``open`` reads the header by Pillow, the first frame, pixels left alone.
-    ``check_whole`` looks at the decoded picture for damage that its decoder passes over. ``suffixes`` are the
-    endings of its files, the usual one first.
+    cost too much to decode. ``open`` reads the header by Pillow, the first frame, pixels left alone; each of
+    ``decoders`` does so too, for the same pixels. ``check_whole`` looks at the decoded picture for damage
+    that its decoder passes over. ``suffixes`` are the endings of its files, the usual one first.
     """
 
     name: str
@@ -46,12 +53,13 @@ class Format:
     suffixes: tuple[str, ...]
     begins: Callable[[bytes], bool]
     measure: Callable[[bytes], Measure]
-    open: Callable[[BinaryIO], ImageFile]
+    open: Opener
     check_whole: Callable[[bytes, Image], None] = _believe
     most_bytes_per_pixel: float = PNG_BYTES_PER_PIXEL  # beyond which fewer pixels are allowed
     scales: bool = False  # the decoder itself can give a smaller picture
     exif_follows: bool = False  # behind the pixels
     known_to_browsers: bool = True  # by its media type
+    decoders: Mapping[str, Opener] = field(default_factory=dict)  # beside Pillow, by name
     needs: str = ""  # a package that is no part of the default installation
 
     @property
@@ -85,6 +93,7 @@ _TABLE = (
         begins=lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"),
         measure=png.measure,
         open=PngImageFile,
+        decoders={"vips": _open_png_by_vips},
         check_whole=png.check_whole,
         exif_follows=True,
     ),
@@ -138,12 +147,13 @@ def choice(accepted: Collection[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-def open_picture(data: bytes, format: Format) -> ImageFile:
+def open_picture(data: bytes, format: Format, decoder: str = "pillow") -> ImageFile:
     """Read the header and leave the pixels alone: the first frame, as stored.
 
+    ``decoder`` unpacks the pixels once they are asked for, Pillow those of a format that it does not know.
     Raises whatever Pillow raises on a damaged header.
     """
-    return format.open(BytesIO(data))
+    return format.decoders.get(decoder, format.open)(BytesIO(data))
 
 
 def mime_types(names: Collection[str] = tuple(FORMATS)) -> dict[str, str]:

@@ -14,7 +14,7 @@ Step = Callable[[Work], None]
 STEPS: tuple[Step, ...] = (describe, shrink, orient, to_srgb, flatten, fingerprint, thumbnails, square)
 
 
-def run(data: bytes, recipe: Recipe = RECIPE) -> Work:
+def run(data: bytes, recipe: Recipe = RECIPE, png_decoder: str = "pillow") -> Work:
     """Make everything in the recipe out of the bytes of one picture that ``probe`` has let through.
 
     Safe in threads; Pillow gives up the interpreter lock while it decodes, resizes and encodes.
@@ -24,7 +24,7 @@ def run(data: bytes, recipe: Recipe = RECIPE) -> Work:
     """
     with damage_refused():
         format = format_of(data)
-        work = Work(data, format, open_picture(data, format), recipe)
+        work = Work(data, format, open_picture(data, format, png_decoder), recipe)
         for step in STEPS:
             began = perf_counter()
             step(work)

@@ -36,7 +36,8 @@ def remake(image_id: UUID, names: Collection[str] | None = None) -> None:
     db.session.remove()  # hold no connection while pixels are at work
     if image is None:
         return
-    work = pipeline.run(originals.read_original(parts.storage, image.original_key), parts.settings.thumbnails)
+    data = originals.read_original(parts.storage, image.original_key)
+    work = pipeline.run(data, parts.settings.thumbnails, parts.settings.png_decoder)
     made = render.keep(image_id, (each for each in work.derivatives if names is None or each.name in names))
     for key in repair.replace_thumbnails(image_id, made, names):
         gallery.discard(key)

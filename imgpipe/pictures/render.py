@@ -73,7 +73,7 @@ def _failed(code: str, sentence: str, how: str = "failed") -> Failed:
 def _render(image: Stored) -> Done:
     data = originals.read_original(parts.storage, image.original_key)
     started = time.perf_counter()
-    work = pipeline.run(data, parts.settings.thumbnails)
+    work = pipeline.run(data, parts.settings.thumbnails, parts.settings.png_decoder)
     thumbnails = keep(image.id, work.derivatives)
     original_key = _archive(image, data)
     facts: dict[str, Any] = dict(work.metadata)
