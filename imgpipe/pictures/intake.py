@@ -127,7 +127,7 @@ def _store(image: Image, data: bytes, once: bool, seal: Seal | None) -> Taken | 
             seal(session, Taken(entered, duplicate=entered is not image))
 
     try:
-        parts.storage.put(key, data)  # where its last step fails, the file is there all the same
+        parts.storage.put(key, data, fresh=True)  # where its last step fails, the file is there all the same
         entered = lifecycle.enter(image, seal_it, once=once)
     except IntegrityError:
         parts.storage.delete(key)

@@ -1,10 +1,18 @@
-"""Keep files in a directory, durably: temp file, fsync, rename, fsync of the folder."""
+"""Keep files in a directory, durably: temp file, fsync, rename, fsync of the folder.
+
+What is to be synced is synced at once, by threads: a file system writes its journal once for all of them, and
+one after the other would wait for it as often as there are files.
+"""
 
 import contextlib
 import errno
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from operator import call
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 from uuid import uuid4
@@ -12,6 +20,7 @@ from uuid import uuid4
 from imgpipe.storage.protocol import KEY, MARK, MissingObject, check_key
 
 LEAST_ROOM_BYTES = 64 * 1024  # with less not even a thumbnail is kept
+AT_ONCE = 8  # syncs that wait for the disk beside each other
 
 
 class LocalStorage:
@@ -22,28 +31,19 @@ class LocalStorage:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._durable: set[str] = set()
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="sync")
 
-    def put(self, key: str, data: bytes) -> None:
+    def put(self, key: str, data: bytes, *, fresh: bool = False) -> None:
         """Write beside the target and rename over it, so that no reader and no crash sees a part.
 
+        Of what is ``fresh`` a crash may leave one: its bytes and its name are synced at the same time.
         Raises: ``OSError``, also where the folder itself is gone.
         """
-        self.put_all({key: data})
+        self._put({key: data}, fresh)
 
     def put_all(self, files: Mapping[str, bytes]) -> None:
         """Write each as ``put`` does, and sync the folder of several once, behind the last of them."""
-        targets = {self._path(key): data for key, data in files.items()}
-        folders = dict.fromkeys(map(os.path.dirname, targets))
-        try:
-            for folder in folders:
-                self._make_folder(folder)
-            for target, data in targets.items():
-                _replace(target, data)
-            for folder in folders:
-                _sync_folder(folder)
-        except FileNotFoundError as error:
-            self._durable.clear()
-            raise OSError(errno.ESTALE, "the storage's folder is gone") from error
+        self._put(files, fresh=False)
 
     def open(self, key: str) -> BinaryIO:
         """Open the file. Raises: ``MissingObject``."""
@@ -103,12 +103,43 @@ class LocalStorage:
     def write_mark(self, mark: str) -> None:
         """Write the file that tells whose storage this is, in a folder that is made if need be."""
         _make_root(self.root)
-        _replace(f"{self.root}/{MARK}", f"{mark}\n".encode())
+        target = f"{self.root}/{MARK}"
+        with _draft(target, f"{mark}\n".encode()) as draft:
+            os.fsync(draft.fileno())
+            os.rename(draft.name, target)
         _sync_folder(str(self.root))
 
     def _path(self, key: str) -> str:
         """Return where a key's file is, without a Path, whose making costs more than most calls on it."""
         return f"{self.root}/{check_key(key)}"
+
+    def _put(self, files: Mapping[str, bytes], fresh: bool) -> None:
+        targets = {self._path(key): data for key, data in files.items()}
+        folders = dict.fromkeys(map(os.path.dirname, targets))
+        try:
+            for folder in folders:
+                self._make_folder(folder)
+            with ExitStack() as stack:
+                drafts = [stack.enter_context(_draft(target, data)) for target, data in targets.items()]
+                syncs = [partial(os.fsync, draft.fileno()) for draft in drafts]
+                if not fresh:
+                    self._sync(syncs)
+                    syncs.clear()
+                for target, draft in zip(targets, drafts, strict=True):
+                    os.rename(draft.name, target)
+                self._sync(syncs + [partial(_sync_folder, folder) for folder in folders])
+        except FileNotFoundError as error:
+            self._durable.clear()
+            raise OSError(errno.ESTALE, "the storage's folder is gone") from error
+
+    def _sync(self, syncs: Sequence[Callable[[], None]]) -> None:
+        """Sync several at once. Raises: ``OSError`` of any."""
+        if len(syncs) > 1:
+            with contextlib.suppress(RuntimeError):  # of an interpreter that ends: it lends no more threads
+                list(self._threads.map(call, syncs))
+                return
+        for sync in syncs:
+            sync()
 
     def _make_folder(self, folder: str) -> None:
         """Create a folder below the root, durable before anything is in it.
@@ -130,23 +161,19 @@ def _refuse(error: OSError) -> NoReturn:
     raise error
 
 
-def _replace(target: str, data: bytes) -> None:
-    """Write a draft beside the target, and rename it."""
-    draft = f"{os.path.dirname(target)}/{uuid4().hex}.part"
+@contextmanager
+def _draft(target: str, data: bytes) -> Iterator[BinaryIO]:
+    """Write a file beside the target, for the length of a block that renames it; if none does, it goes."""
+    path = f"{os.path.dirname(target)}/{uuid4().hex}.part"
     try:
-        _write(draft, data)
-        os.rename(draft, target)
+        with open(path, "xb") as file:
+            file.write(data)
+            file.flush()
+            yield file
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(draft)
+            os.unlink(path)
         raise
-
-
-def _write(path: str, data: bytes) -> None:
-    with open(path, "xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _make_root(folder: Path) -> None:

@@ -28,10 +28,10 @@ class MarkedStorage:
         self._trust_s = trust_s
         self._trusted_until = 0.0
 
-    def put(self, key: str, data: bytes) -> None:
+    def put(self, key: str, data: bytes, *, fresh: bool = False) -> None:
         """Store the bytes. Raises: ``OSError``."""
         self._check()
-        self.store.put(key, data)
+        self.store.put(key, data, fresh=fresh)
 
     def put_all(self, files: Mapping[str, bytes]) -> None:
         """Store the bytes under their keys. Raises: ``OSError``."""

@@ -52,8 +52,8 @@ class ObjectStorage:
             retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=RETRY_S)},
         )
 
-    def put(self, key: str, data: bytes) -> None:
-        """Store the object; a reader sees it whole or not at all."""
+    def put(self, key: str, data: bytes, *, fresh: bool = False) -> None:
+        """Store the object; a reader sees it whole or not at all, ``fresh`` or not."""
         suffix = key.rpartition(".")[2]
         mime = _MIME.get(suffix, f"image/{suffix}")
         with _as_os_error():

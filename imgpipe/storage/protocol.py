@@ -30,8 +30,11 @@ class Storage(Protocol):
 
     readers: int
 
-    def put(self, key: str, data: bytes) -> None:
-        """Store ``data`` durably and at once: a reader sees the old bytes or the new, never a part."""
+    def put(self, key: str, data: bytes, *, fresh: bool = False) -> None:
+        """Store ``data`` durably and at once: a reader sees the old bytes or the new, never a part.
+
+        ``fresh``: nobody knows the key yet; so there is no harm if a crash leaves a part there.
+        """
 
     def put_all(self, files: Mapping[str, bytes]) -> None:
         """Store several as ``put`` does each; where that fails, some of them may be there."""

@@ -30,6 +30,7 @@ POSTGRES = "test_failing.py::test_an_upload_whose_connection_is_lost_is_there_al
 CALLS = "test_payments.py::test_a_captioner_that_gives_no_answer_is_asked_three_times"
 TWINS = "test_payments.py::test_a_twin_whose_caption_comes_between_two_looks_is_not_paid_for_again"
 TALLIES = "../pictures/test_tallies.py"
+REPLACED = "../storage/test_local.py"
 DISK = "test_failing.py::test_an_upload_that_the_disk_refuses_leaves_nothing"
 
 
@@ -44,13 +45,14 @@ class Mutant:
 
 
 MUTANTS = (
-    Mutant("no fsync of the file", "        os.fsync(file.fileno())\n", "", KEEP),
+    Mutant("no fsync of the file", "[partial(os.fsync, draft.fileno()) for draft in drafts]", "[]", KEEP),
     Mutant(
         "no fsync of the folder",
-        "            for folder in folders:\n                _sync_folder(folder)\n",
-        "",
+        "syncs + [partial(_sync_folder, folder) for folder in folders]",
+        "syncs",
         KEEP,
     ),
+    Mutant("no fsync before another is replaced", "if not fresh:", "if False:", REPLACED),
     Mutant(
         "no fsync of a new folder's parent",
         "        _sync_folder(above)\n        self._durable.add(folder)",
@@ -65,7 +67,8 @@ MUTANTS = (
     ),
     Mutant(
         "commit before put",
-        "        parts.storage.put(key, data)  # where its last step fails, the file is there all the same\n",
+        "        parts.storage.put(key, data, fresh=True)"
+        "  # where its last step fails, the file is there all the same\n",
         "",
         KEEP,
     ),

@@ -1,8 +1,12 @@
 """Every storage keeps bytes under keys, whole or not at all, and forgives a second delete."""
 
+import errno
+import os
+import stat
+import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -199,6 +203,79 @@ def test_the_folder_of_several_files_is_synced_once_behind_the_last(tmp_path: Pa
     with opened_folders(folder) as opened:
         storage.put_all(dict.fromkeys(keys, b"x"))
         assert opened == [folder]
+
+
+def test_what_replaces_another_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = marked(LocalStorage(tmp_path))
+    done = notes_of(monkeypatch, "fsync", "rename")
+    storage.put(KEY, b"x")
+    done.clear()
+    storage.put(KEY, b"y")
+    assert done == ["fsync", "rename", "fsync"]
+    done.clear()
+    storage.put_all({f"originals/7f/{name}.jpg": b"z" for name in "abc"})
+    assert done == ["fsync"] * 3 + ["rename"] * 3 + ["fsync"]
+
+
+def test_what_is_fresh_is_on_the_disk_with_its_name_when_put_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = marked(LocalStorage(tmp_path))
+    storage.put(KEY, b"x")
+    done = notes_of(monkeypatch, "fsync", "rename")
+    storage.put("originals/7f/fresh.jpg", b"y", fresh=True)
+    assert done == ["rename", "fsync", "fsync"]
+
+
+@pytest.mark.parametrize("kind", [stat.S_ISREG, stat.S_ISDIR], ids=["file", "folder"])
+@pytest.mark.parametrize("fresh", [False, True], ids=["known", "fresh"])
+def test_what_the_disk_cannot_sync_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: bool, kind: Callable[[int], bool]
+) -> None:
+    storage = marked(LocalStorage(tmp_path))
+    storage.put(KEY, b"x")
+    sync = os.fsync
+
+    def fail(handle: int) -> None:
+        if kind(os.fstat(handle).st_mode):
+            raise OSError(errno.EIO, "the disk is broken")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="broken"):
+        storage.put("originals/7f/other.jpg", b"y", fresh=fresh)
+    with pytest.raises(OSError, match="broken"):
+        storage.put_all({"originals/7f/a.jpg": b"y", "originals/8f/b.jpg": b"z"})
+
+
+def test_an_interpreter_that_ends_lends_no_threads_and_stores_all_the_same(tmp_path: Path) -> None:
+    program = (
+        "import atexit, sys; from pathlib import Path; from imgpipe.storage.local import LocalStorage;"
+        "storage = LocalStorage(Path(sys.argv[1])); storage.write_mark('here');"
+        "atexit.register(storage.put_all, {'a/one': b'1', 'a/two': b'2'})"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, timeout=60)
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["one", "two"]
+
+
+def notes_of(monkeypatch: pytest.MonkeyPatch, *names: str) -> list[str]:
+    """Note the calls of some functions of ``os``, which are made all the same, as each begins."""
+    done: list[str] = []
+
+    def noting(name: str) -> Callable[..., object]:
+        really = getattr(os, name)
+
+        def call(*arguments: object) -> object:
+            done.append(name)
+            return really(*arguments)
+
+        return call
+
+    for name in names:
+        monkeypatch.setattr(os, name, noting(name))
+    return done
 
 
 @contextmanager
