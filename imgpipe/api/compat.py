@@ -28,7 +28,8 @@ from imgpipe.database.paging import Page
 from imgpipe.depthlogs import logs
 from imgpipe.depthlogs.views import View
 from imgpipe.errors import CorruptImage, LogNotFound, NoFrames, NotFound
-from imgpipe.pictures import comments, gallery
+from imgpipe.extensions import parts
+from imgpipe.pictures import comments, gallery, queue
 from imgpipe.pictures.gallery import Shown
 from imgpipe.scanlines import colormap
 from imgpipe.scanlines.frames import Color
@@ -125,6 +126,7 @@ def analyze_and_wait() -> Response:
     response = upload_once(lambda image: Answer({"image_id": str(image.id)}, 202))
     if response.status_code == 200:  # given again
         return response
+    parts.jobs.wake(queue.RENDER)  # it is waited for
     image = awaited(UUID(response.json["image_id"]), MAX_WAIT_S)  # type: ignore[index]
     if image.status == "processing":
         response.set_data(json.dumps(ImageSchema().dump(image)))

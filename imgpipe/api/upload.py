@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import marshmallow as ma
@@ -19,7 +19,7 @@ from imgpipe.api.labels import ITEM, sent_labels
 from imgpipe.api.schemas import ImageSchema, UploadedSchema
 from imgpipe.database.models import Image
 from imgpipe.extensions import parts
-from imgpipe.pictures import intake
+from imgpipe.pictures import intake, queue
 from imgpipe.pictures.intake import Said, Taken
 
 _BYTES = {"type": "string", "format": "binary"}
@@ -105,4 +105,15 @@ def _take_once(dedupe: bool | None, shape: Callable[[Taken], Answer]) -> Respons
     def content() -> list[str | bytes]:
         return [hashlib.sha256(data).digest(), name or "", *said.labels]
 
-    return answer_once(content, lambda seal: intake.take(data, name, said, once=once, seal=seal), shape)
+    answer = answer_once(content, lambda seal: intake.take(data, name, said, once=once, seal=seal), shape)
+    if answer.status_code == 202:
+        _rouse(answer)
+    return answer
+
+
+def _rouse(answer: Response) -> None:
+    """Wake the workers; threads of this process once it is sent, for they would hold the answer up."""
+    if parts.jobs.started:
+        answer.call_on_close(partial(parts.jobs.wake, queue.RENDER))
+    else:
+        parts.jobs.wake(queue.RENDER)

@@ -145,6 +145,7 @@ def _find_twin(sha256: str) -> UUID | None:
 def _accept(path: Path, data: bytes, found: Found) -> Outcome:
     try:
         taken = intake.take(data, found.original_name or path.name, found.said, once=True)
+        parts.jobs.wake(queue.RENDER)
         return Outcome(path, taken.image.id, known=taken.duplicate)
     except ImgpipeError as error:
         if error.status >= 500:

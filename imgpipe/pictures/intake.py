@@ -19,7 +19,7 @@ from imgpipe.database.replays import Seal
 from imgpipe.errors import NoFile, TooLarge, Unavailable
 from imgpipe.extensions import parts
 from imgpipe.imaging.probe import probe
-from imgpipe.pictures import gallery, lifecycle, queue
+from imgpipe.pictures import gallery, lifecycle
 from imgpipe.text import display_name
 
 RETRY_AFTER_S = 1
@@ -56,6 +56,7 @@ def take(
 ) -> Taken:
     """Take in a picture: when this returns, its bytes and its row are durable and its work is queued.
 
+    Nobody is roused: who calls knows what else is to be done first.
     ``once``: known bytes are not taken in again; of pictures that have them and did not fail the oldest is
     returned as it is, whoever else brings the same at the same moment. ``seal`` is called with what is
     returned, inside the transaction that stores it.
@@ -79,7 +80,6 @@ def take(
             if not taken.duplicate:
                 took_ms = (time.perf_counter() - started) * 1000
                 log.info("accepted %s: %s, %d bytes, %d ms", image.id, header.format, len(data), took_ms)
-                parts.jobs.wake(queue.RENDER)
             return taken
     raise Unavailable(retry_after_s=RETRY_AFTER_S)
 

@@ -230,3 +230,18 @@ def test_an_id_is_a_uuid_of_version_7_and_dates_the_upload(client: FlaskClient) 
     assert image["image_id"][14] == "7"
     milliseconds = int(image["image_id"].replace("-", "")[:12], 16) % 1000
     assert image["uploaded_at"].endswith(f".{milliseconds:03d}Z")
+
+
+@pytest.mark.parametrize("threads", [True, False], ids=["threads", "others"])
+def test_threads_of_the_process_are_woken_once_the_answer_is_sent_and_others_at_once(
+    make_app: AppFactory, monkeypatch: pytest.MonkeyPatch, threads: bool
+) -> None:
+    app = make_app(IMGPIPE_JOBS="threads")
+    jobs, woken = app.extensions["imgpipe"].jobs, list[str]()
+    monkeypatch.setattr(type(jobs), "started", threads)
+    monkeypatch.setattr(jobs, "wake", woken.append)
+    app.test_client_class = FlaskClient  # which leaves the closing to us
+    answer = post(app.test_client(), jpeg())
+    assert (answer.status_code, woken) == (202, [] if threads else ["render"])
+    answer.close()
+    assert woken == ["render"]
