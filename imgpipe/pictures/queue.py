@@ -29,6 +29,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from imgpipe.clock import utc_now
 from imgpipe.database.engine import db, writing
+from imgpipe.database.lookup import Lookup
 from imgpipe.database.models import Image, Pause
 from imgpipe.extensions import parts
 from imgpipe.jobs.protocol import Claim
@@ -55,9 +56,9 @@ def lane_of(stage: str) -> str:
 
 def due() -> Sequence[str]:
     """Name the lanes in which some work is due now; the cost does not grow with the backlog."""
-    found = db.session.execute(_DUE, _at(utc_now(), parts.settings.lease_s)).one()
-    db.session.rollback()
-    return [lane for lane in LANES if getattr(found, lane)]
+    found = _DUE.find(**_at(utc_now(), parts.settings.lease_s))
+    assert found is not None
+    return [lane for lane, is_due in zip(LANES, found, strict=True) if is_due]
 
 
 def _at(now: datetime, lease_s: float) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def _some(stage: str) -> ColumnElement[bool]:
     return or_(work.where(_OVERDUE).exists(), work.where(_STRAY).exists())
 
 
-_DUE = select(*(or_(*map(_some, stages)).label(lane) for lane, stages in LANES.items()))
+_DUE = Lookup(select(*(or_(*map(_some, stages)) for stages in LANES.values())))
 
 
 def claim(lane: str, lease_s: float) -> Claim | None:
