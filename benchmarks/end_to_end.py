@@ -15,9 +15,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from http.client import HTTPConnection
 from operator import truediv
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import psutil
 import requests
@@ -39,7 +42,14 @@ SIZES = {
     "12 MP": ((4000, 3000), amount(100, 8), 0.70, 1.0, 1.0),
     "200 kB": ((1000, 750), amount(500, 8), 0.65, 1.15, 1.7),
 }
-Form = requests.PreparedRequest
+
+
+class Form(NamedTuple):
+    """A form as it is sent, with the address that takes it."""
+
+    url: str
+    body: bytes
+    headers: dict[str, str]
 
 
 class Service:
@@ -181,12 +191,20 @@ def _answer_ms(service: Service | None, form: Form) -> float:
 
 
 def _upload(form: Form) -> None:
-    with requests.Session() as session:
-        session.send(form, timeout=60).raise_for_status()
+    """Send a form by the plainest client there is: a session of requests takes twice its CPU, out of ours."""
+    address = urlsplit(form.url)
+    connection = HTTPConnection(str(address.hostname), address.port, timeout=60)
+    connection.request("POST", address.path, form.body, form.headers)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    assert answer.status < 300, answer.status
 
 
 def _form(url: str, data: bytes) -> Form:
-    return requests.Request("POST", url, files={"file": ("photo.jpg", data)}).prepare()
+    prepared = requests.Request("POST", url, files={"file": ("photo.jpg", data)}).prepare()
+    assert isinstance(prepared.body, bytes)
+    return Form(url, prepared.body, dict(prepared.headers))
 
 
 if __name__ == "__main__":
