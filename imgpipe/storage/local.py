@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from functools import partial
+from functools import cache, partial
 from operator import call
 from pathlib import Path
 from typing import BinaryIO, NoReturn
@@ -31,7 +31,6 @@ class LocalStorage:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._durable: set[str] = set()
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="sync")
 
     def put(self, key: str, data: bytes, *, fresh: bool = False) -> None:
         """Write beside the target and rename over it, so that no reader and no crash sees a part.
@@ -39,11 +38,11 @@ class LocalStorage:
         Of what is ``fresh`` a crash may leave one: its bytes and its name are synced at the same time.
         Raises: ``OSError``, also where the folder itself is gone.
         """
-        self._put({key: data}, fresh)
+        self._write({self._path(key): data}, fresh)
 
     def put_all(self, files: Mapping[str, bytes]) -> None:
         """Write each as ``put`` does, and sync the folder of several once, behind the last of them."""
-        self._put(files, fresh=False)
+        self._write({self._path(key): data for key, data in files.items()}, fresh=False)
 
     def open(self, key: str) -> BinaryIO:
         """Open the file. Raises: ``MissingObject``."""
@@ -113,8 +112,8 @@ class LocalStorage:
         """Return where a key's file is, without a Path, whose making costs more than most calls on it."""
         return f"{self.root}/{check_key(key)}"
 
-    def _put(self, files: Mapping[str, bytes], fresh: bool) -> None:
-        targets = {self._path(key): data for key, data in files.items()}
+    def _write(self, targets: Mapping[str, bytes], fresh: bool) -> None:
+        """Write files, by their paths. Raises: ``OSError``."""
         folders = dict.fromkeys(map(os.path.dirname, targets))
         try:
             for folder in folders:
@@ -123,23 +122,14 @@ class LocalStorage:
                 drafts = [stack.enter_context(_draft(target, data)) for target, data in targets.items()]
                 syncs = [partial(os.fsync, draft.fileno()) for draft in drafts]
                 if not fresh:
-                    self._sync(syncs)
+                    _sync(syncs)
                     syncs.clear()
                 for target, draft in zip(targets, drafts, strict=True):
                     os.rename(draft.name, target)
-                self._sync(syncs + [partial(_sync_folder, folder) for folder in folders])
+                _sync(syncs + [partial(_sync_folder, folder) for folder in folders])
         except FileNotFoundError as error:
             self._durable.clear()
             raise OSError(errno.ESTALE, "the storage's folder is gone") from error
-
-    def _sync(self, syncs: Sequence[Callable[[], None]]) -> None:
-        """Sync several at once. Raises: ``OSError`` of any."""
-        if len(syncs) > 1:
-            with contextlib.suppress(RuntimeError):  # of an interpreter that ends: it lends no more threads
-                list(self._threads.map(call, syncs))
-                return
-        for sync in syncs:
-            sync()
 
     def _make_folder(self, folder: str) -> None:
         """Create a folder below the root, durable before anything is in it.
@@ -183,6 +173,22 @@ def _make_root(folder: Path) -> None:
     _make_root(folder.parent)
     folder.mkdir(exist_ok=True)
     _sync_folder(str(folder.parent))
+
+
+def _sync(syncs: Sequence[Callable[[], None]]) -> None:
+    """Sync several at once. Raises: ``OSError`` of any."""
+    if len(syncs) > 1:
+        with contextlib.suppress(RuntimeError):  # there are no more threads: the interpreter ends
+            list(_threads(os.getpid()).map(call, syncs))
+            return
+    for sync in syncs:
+        sync()
+
+
+@cache
+def _threads(_process: int) -> ThreadPoolExecutor:
+    """Return those of this very process; those of one that it was forked from did not come along."""
+    return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="sync")
 
 
 def _sync_folder(folder: str) -> None:

@@ -260,6 +260,18 @@ def test_an_interpreter_that_ends_lends_no_threads_and_stores_all_the_same(tmp_p
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["one", "two"]
 
 
+def test_a_process_forked_off_from_one_that_has_stored_stores_as_well(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from imgpipe.storage.local import LocalStorage;"
+        "storage = LocalStorage(Path(sys.argv[1])); storage.write_mark('here');"
+        "storage.put_all({'a/one': b'1', 'a/two': b'2'}); child = os.fork();"
+        "storage.put_all({f'a/{os.getpid()}': b'3', f'b/{os.getpid()}': b'4'});"
+        "child and sys.exit(os.waitpid(child, 0)[1])"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, timeout=60)
+    assert len(list(LocalStorage(tmp_path).keys())) == 6
+
+
 def notes_of(monkeypatch: pytest.MonkeyPatch, *names: str) -> list[str]:
     """Note the calls of some functions of ``os``, which are made all the same, as each begins."""
     done: list[str] = []
