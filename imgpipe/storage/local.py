@@ -102,11 +102,7 @@ class LocalStorage:
     def write_mark(self, mark: str) -> None:
         """Write the file that tells whose storage this is, in a folder that is made if need be."""
         _make_root(self.root)
-        target = f"{self.root}/{MARK}"
-        with _draft(target, f"{mark}\n".encode()) as draft:
-            os.fsync(draft.fileno())
-            os.rename(draft.name, target)
-        _sync_folder(str(self.root))
+        self._write({f"{self.root}/{MARK}": f"{mark}\n".encode()}, fresh=False)
 
     def _path(self, key: str) -> str:
         """Return where a key's file is, without a Path, whose making costs more than most calls on it."""
